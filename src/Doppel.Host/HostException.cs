@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+
+namespace Doppel.Host;
+
+/// <summary>The host's operating system refused something. The message names the call, the resource and the reason.</summary>
+public sealed class HostException : IOException
+{
+    /// <summary>Creates the exception with a finished message.</summary>
+    public HostException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Creates the exception with a finished message and its cause.</summary>
+    public HostException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    /// <summary>Creates an exception with no detail.</summary>
+    public HostException()
+    {
+    }
+
+    /// <summary>The C library's error number, or zero.</summary>
+    public int Errno { get; private init; }
+
+    internal static HostException FromErrno(string call, string resource)
+    {
+        int errno = Marshal.GetLastPInvokeError();
+        return new HostException($"{call} failed for {resource}: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno})") { Errno = errno };
+    }
+}

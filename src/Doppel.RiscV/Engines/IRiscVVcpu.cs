@@ -1,0 +1,112 @@
+using Doppel.Core.Bus;
+using Doppel.Core.Execution;
+using Doppel.Core.Memory;
+using Doppel.Core.Time;
+
+namespace Doppel.RiscV.Engines;
+
+/// <summary>A RISC-V hart of any engine. Thread contract: as <see cref="IVcpu"/>, except where a member says otherwise.</summary>
+public interface IRiscVVcpu : IVcpu
+{
+    /// <summary>Sets the architectural state. Only while the hart does not run.</summary>
+    void Load(in RiscVState state);
+
+    /// <summary>Copies the architectural state out. Only while the hart does not run, or from its own thread.</summary>
+    void Save(ref RiscVState state);
+
+    /// <summary>Loads a state into a stopped hart and lets it run, from any thread (SBI HSM start; the board starts the boot hart).</summary>
+    void Start(in RiscVState state);
+
+    /// <summary>True while the hart is stopped: never started, or stopped by <see cref="FirmwareResult.Stop"/>. Any thread.</summary>
+    bool IsStopped { get; }
+
+    /// <summary>Drives one wire into mip, from any thread: the interrupt controllers' outputs (MSIP 3, MTIP 7, SEIP 9, MEIP 11).</summary>
+    void SetInterrupt(int bit, bool level);
+
+    /// <summary>
+    /// Asks, from any thread, that the hart acts as if it executed FENCE.I and SFENCE.VMA before its next instruction, and returns when
+    /// it has, or at once when it does not run.
+    /// </summary>
+    void RemoteFence();
+
+    /// <summary>Number of exits and events by cause so far; approximate while the hart runs.</summary>
+    RiscVStatistics Statistics { get; }
+}
+
+/// <summary>Counters of one hart.</summary>
+public record struct RiscVStatistics
+{
+    /// <summary>Guest instructions begun.</summary>
+    public ulong Instructions { get; set; }
+
+    /// <summary>Synchronous exceptions by cause code (privileged manual, table of mcause), 16 entries.</summary>
+    public ulong[] Exceptions { get; set; }
+
+    /// <summary>Interrupts taken by cause code, 16 entries.</summary>
+    public ulong[] Interrupts { get; set; }
+
+    /// <summary>Loads and stores that went to a device.</summary>
+    public ulong MmioAccesses { get; set; }
+
+    /// <summary>Page-table walks.</summary>
+    public ulong PageWalks { get; set; }
+
+    /// <summary>Times the hart slept in WFI.</summary>
+    public ulong Waits { get; set; }
+
+    /// <summary>Environment calls that the built-in firmware served.</summary>
+    public ulong FirmwareCalls { get; set; }
+
+    /// <summary>Times that an engine's caches of decoded or translated code were dropped, whole or in part.</summary>
+    public ulong CodeInvalidations { get; set; }
+}
+
+/// <summary>
+/// Firmware that stands outside the guest's address space and answers environment calls from S-mode in the place of M-mode code.
+/// Thread contract: called on the thread of the calling hart.
+/// </summary>
+public interface IRiscVFirmware
+{
+    /// <summary>Serves an ECALL from S-mode: reads a0–a7 from the state, writes a0 and a1. The caller has set pc behind the ECALL.</summary>
+    /// <returns>What the hart does next.</returns>
+    FirmwareResult Call(int hart, ref RiscVState state);
+}
+
+/// <summary>What a hart does after a firmware call.</summary>
+public enum FirmwareResult
+{
+    /// <summary>Go on with the next instruction.</summary>
+    Continue,
+
+    /// <summary>Stop until the firmware starts the hart again (its state is loaded anew, then its signal is raised).</summary>
+    Stop,
+
+    /// <summary>Wait for an interrupt, then go on (HSM suspend).</summary>
+    Wait,
+}
+
+/// <summary>What a hart is connected to.</summary>
+/// <param name="Memory">Guest RAM and ROM.</param>
+/// <param name="Bus">Devices.</param>
+/// <param name="Time">Source of the time CSR and of timer interrupts.</param>
+public sealed record RiscVPlatform(GuestMemory Memory, MmioBus Bus, MachineTime Time)
+{
+    /// <summary>Frequency of the time CSR in hertz (device tree: timebase-frequency).</summary>
+    public ulong TimebaseHz { get; init; } = 10_000_000;
+
+    /// <summary>The firmware in the host, or null where M-mode code runs in the guest.</summary>
+    public IRiscVFirmware? Firmware { get; init; }
+
+    /// <summary>Number of harts; more than one makes atomics and fences visible to other threads.</summary>
+    public int HartCount { get; init; } = 1;
+}
+
+/// <summary>A way to execute RISC-V harts.</summary>
+public interface IRiscVEngine
+{
+    /// <summary>Name on the command line: <c>interp</c>, <c>jit</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Creates one hart, stopped at reset in M-mode with pc zero. Load a state before it runs.</summary>
+    IRiscVVcpu CreateVcpu(int hart, RiscVPlatform platform);
+}
