@@ -3,20 +3,6 @@ using Doppel.Host;
 
 namespace Doppel.Core.Memory;
 
-/// <summary>What is known of one page of guest RAM. Engines and devices set bits; nobody stores a page's whole byte.</summary>
-[Flags]
-public enum PageFlags : byte
-{
-    /// <summary>Nothing.</summary>
-    None = 0,
-
-    /// <summary>An engine holds decoded or translated instructions of this page: stores must report themselves.</summary>
-    HasCode = 1,
-
-    /// <summary>The page was written since its code was decoded; the next instruction fence drops that code.</summary>
-    CodeWritten = 2,
-}
-
 /// <summary>
 /// The guest-physical memory of a machine: a few RAM and ROM regions, each one host mapping. Devices reach the guest's memory only
 /// through this class, so no guest address can lead outside it.
@@ -26,6 +12,7 @@ public enum PageFlags : byte
 public sealed unsafe class GuestMemory : IDisposable
 {
     private readonly Region[] _regions;
+    private uint _codeWrites;
     private bool _disposed;
 
     /// <summary>Maps the regions.</summary>
@@ -148,28 +135,55 @@ public sealed unsafe class GuestMemory : IDisposable
             ulong last = Math.Min(offset + length - 1, region.Description.Size - 1) >> 12;
             for (ulong page = offset >> 12; page <= last; page++)
             {
-                if ((region.Flags[page] & (byte)PageFlags.HasCode) != 0) SetBits(region.Flags + page, PageFlags.CodeWritten);
+                Disarm(region.Stamps + page);
             }
             return;
         }
     }
 
-    /// <summary>Address of the flags byte (<see cref="PageFlags"/>) of the page that holds a guest-physical address, or null.</summary>
-    internal byte* FlagsOf(ulong gpa)
+    /// <summary>
+    /// Number of times so far that an armed page was written. While it stands still, no code that was decoded or translated is stale.
+    /// </summary>
+    public uint CodeWrites => Volatile.Read(ref _codeWrites);
+
+    /// <summary>
+    /// Address of the code stamp of the page that holds a guest-physical address, or null. A stamp is odd while the page is armed: an engine holds
+    /// code made from it, so stores must take the slow path and disarm it first. Code is stale when its page's stamp is no longer the odd
+    /// value that <see cref="Arm"/> gave when the code was made.
+    /// </summary>
+    internal uint* StampOf(ulong gpa)
     {
         foreach (Region region in _regions)
         {
             ulong offset = gpa - region.Description.Base;
-            if (offset < region.Description.Size) return region.Flags + (offset >> 12);
+            if (offset < region.Description.Size) return region.Stamps + (offset >> 12);
         }
         return null;
     }
 
-    /// <summary>Sets bits of a flags byte, atomically against other threads.</summary>
-    internal static void SetBits(byte* flags, PageFlags bits) => Update(flags, (byte)bits, 0);
+    /// <summary>Arms a page, before its bytes are read to make code of them. The caller then empties the TLBs that can store to it.</summary>
+    /// <returns>The stamp that stays as long as the page is not written.</returns>
+    internal static uint Arm(uint* stamp)
+    {
+        ref uint target = ref Unsafe.AsRef<uint>(stamp);
+        uint seen = Volatile.Read(ref target);
+        while ((seen & 1) == 0)
+        {
+            uint before = Interlocked.CompareExchange(ref target, seen + 1, seen);
+            if (before == seen) return seen + 1;
+            seen = before;
+        }
+        return seen;
+    }
 
-    /// <summary>Clears bits of a flags byte, atomically against other threads.</summary>
-    internal static void ClearBits(byte* flags, PageFlags bits) => Update(flags, 0, (byte)bits);
+    /// <summary>Disarms a page that is about to be written, or was just written. Cheap and without effect on a page that is not armed.</summary>
+    internal void Disarm(uint* stamp)
+    {
+        ref uint target = ref Unsafe.AsRef<uint>(stamp);
+        uint seen = Volatile.Read(ref target);
+        if ((seen & 1) == 0 || Interlocked.CompareExchange(ref target, seen + 1, seen) != seen) return;
+        Interlocked.Increment(ref _codeWrites);
+    }
 
     /// <summary>Unmaps everything. The machine must have stopped.</summary>
     public void Dispose()
@@ -177,18 +191,6 @@ public sealed unsafe class GuestMemory : IDisposable
         if (_disposed) return;
         _disposed = true;
         foreach (Region region in _regions) region.Free();
-    }
-
-    private static void Update(byte* flags, byte set, byte clear)
-    {
-        ref byte target = ref Unsafe.AsRef<byte>(flags);
-        byte seen = Volatile.Read(ref target);
-        while (true)
-        {
-            byte before = Interlocked.CompareExchange(ref target, (byte)((seen | set) & ~clear), seen);
-            if (before == seen) return;
-            seen = before;
-        }
     }
 
     private static Region Map(ReadOnlySpan<RamRegion> regions, int index)
@@ -208,8 +210,8 @@ public sealed unsafe class GuestMemory : IDisposable
     {
         internal readonly RamRegion Description;
         internal readonly HostMemory Host;
-        internal readonly HostMemory FlagBytes;
-        internal readonly byte* Flags;
+        internal readonly HostMemory StampBytes;
+        internal readonly uint* Stamps;
 
         internal Region(RamRegion description)
         {
@@ -217,9 +219,9 @@ public sealed unsafe class GuestMemory : IDisposable
             Host = HostMemory.Create($"doppel-{description.Name}", description.Size);
             try
             {
-                // One byte a page, lazily committed like the RAM itself: a 1 TiB machine must not cost 256 MiB at start.
-                FlagBytes = HostMemory.Create($"doppel-{description.Name}-flags", ((description.Size >> 12) + 0xFFF) & ~0xFFFUL);
-                Flags = (byte*)FlagBytes.Address;
+                // Lazily committed like the RAM itself: a machine of 1 TiB must not cost 1 GiB of stamps at start.
+                StampBytes = HostMemory.Create($"doppel-{description.Name}-stamps", ((description.Size >> 10) + 0xFFF) & ~0xFFFUL);
+                Stamps = (uint*)StampBytes.Address;
             }
             catch
             {
@@ -231,7 +233,7 @@ public sealed unsafe class GuestMemory : IDisposable
         internal void Free()
         {
             Host.Dispose();
-            FlagBytes.Dispose();
+            StampBytes.Dispose();
         }
     }
 }
