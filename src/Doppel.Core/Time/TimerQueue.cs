@@ -7,7 +7,8 @@ namespace Doppel.Core.Time;
 internal sealed class TimerQueue
 {
     private readonly Lock _gate = new();
-    private readonly PriorityQueue<(Timer Timer, long Generation), (long Deadline, long Order)> _timers = new();
+    // A binary heap in which each armed timer stands once, so that arming again and again costs no memory.
+    private readonly List<Timer> _heap = [];
     private readonly Queue<Action> _posted = new();
     private long _order;
 
@@ -30,8 +31,7 @@ internal sealed class TimerQueue
             lock (_gate)
             {
                 if (_posted.Count > 0) return 0;
-                DropStale();
-                return _timers.TryPeek(out _, out (long Deadline, long Order) due) ? due.Deadline : long.MaxValue;
+                return _heap.Count > 0 ? _heap[0].Deadline : long.MaxValue;
             }
         }
     }
@@ -42,34 +42,92 @@ internal sealed class TimerQueue
         lock (_gate)
         {
             if (_posted.TryDequeue(out Action? posted)) return posted;
-            DropStale();
-            if (!_timers.TryPeek(out (Timer Timer, long Generation) top, out (long Deadline, long Order) due) || due.Deadline > nowNs) return null;
-            _timers.Dequeue();
-            top.Timer.Generation++;
-            return top.Timer.Callback;
+            if (_heap.Count == 0 || _heap[0].Deadline > nowNs) return null;
+            Timer top = _heap[0];
+            Remove(top);
+            return top.Callback;
         }
     }
 
-    // A timer that was armed again or disarmed leaves its old entry behind; it is recognised by its generation.
-    private void DropStale()
+    // Returns true if the timer is now the earliest.
+    private bool Insert(Timer timer, long deadline)
     {
-        while (_timers.TryPeek(out (Timer Timer, long Generation) top, out _) && top.Timer.Generation != top.Generation) _timers.Dequeue();
+        Remove(timer);
+        timer.Deadline = deadline;
+        timer.Order = _order++;
+        timer.Index = _heap.Count;
+        _heap.Add(timer);
+        SiftUp(timer);
+        return timer.Index == 0;
+    }
+
+    private void Remove(Timer timer)
+    {
+        int index = timer.Index;
+        if (index < 0) return;
+        timer.Index = -1;
+        Timer last = _heap[^1];
+        _heap.RemoveAt(_heap.Count - 1);
+        if (last == timer) return;
+        Place(last, index);
+        SiftUp(last);
+        SiftDown(last);
+    }
+
+    private void SiftUp(Timer timer)
+    {
+        while (timer.Index > 0)
+        {
+            Timer parent = _heap[(timer.Index - 1) / 2];
+            if (!timer.IsBefore(parent)) return;
+            Swap(timer, parent);
+        }
+    }
+
+    private void SiftDown(Timer timer)
+    {
+        while (true)
+        {
+            int child = (2 * timer.Index) + 1;
+            if (child >= _heap.Count) return;
+            if (child + 1 < _heap.Count && _heap[child + 1].IsBefore(_heap[child])) child++;
+            if (!_heap[child].IsBefore(timer)) return;
+            Swap(timer, _heap[child]);
+        }
+    }
+
+    private void Swap(Timer a, Timer b)
+    {
+        int index = a.Index;
+        Place(a, b.Index);
+        Place(b, index);
+    }
+
+    private void Place(Timer timer, int index)
+    {
+        _heap[index] = timer;
+        timer.Index = index;
     }
 
     private sealed class Timer(TimerQueue queue, Action callback) : MachineTimer
     {
         internal readonly Action Callback = callback;
-        internal long Generation;
+        internal long Deadline;
+        internal long Order;
+        internal int Index = -1;
+
+        internal bool IsBefore(Timer other) => Deadline != other.Deadline ? Deadline < other.Deadline : Order < other.Order;
 
         public override void Arm(long deadlineNs)
         {
-            lock (queue._gate) queue._timers.Enqueue((this, ++Generation), (deadlineNs, queue._order++));
-            queue.Changed();
+            bool earliest;
+            lock (queue._gate) earliest = queue.Insert(this, deadlineNs);
+            if (earliest) queue.Changed();
         }
 
         public override void Disarm()
         {
-            lock (queue._gate) Generation++;
+            lock (queue._gate) queue.Remove(this);
         }
     }
 }
