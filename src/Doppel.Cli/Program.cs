@@ -1,1 +1,41 @@
-return 0;
+using System.CommandLine;
+using Doppel.Cli.Commands;
+using Doppel.Cli.Output;
+using Doppel.Cli.Syntax;
+
+namespace Doppel.Cli;
+
+/// <summary>The command <c>doppel</c>.</summary>
+internal static class Program
+{
+    private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null };
+
+    // Signals are the running machine's business: the parser installs no handlers of its own.
+    private static readonly InvocationConfiguration s_invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+
+    internal static async Task<int> Main(string[] args)
+    {
+        try
+        {
+            TrailingCommand words = TrailingCommand.Split(args);
+            ParseResult result = CommandTree.Create(words.Guest).Parse(words.Own, s_parsing);
+            if (result.Action is { ClearsParseErrors: true }) return await result.InvokeAsync(s_invocation);
+            if (result.Action is null && result.UnmatchedTokens.Count == 0) return ShowHelp(result.CommandResult.Command);
+            if (result.UnmatchedTokens.Count > 0 || result.Errors.Count > 0) throw UsageErrors.From(result);
+            if (words.Guest is not null && result.CommandResult.Command is not DoppelCommand { Trailing.Length: > 0 })
+                throw CliException.Usage($"`{HelpPage.Path(result.CommandResult.Command)}` takes nothing after --");
+            return await result.InvokeAsync(s_invocation);
+        }
+        catch (Exception e) when (ErrorMessage.For(e) is { } error)
+        {
+            return error.Print();
+        }
+    }
+
+    // `doppel` and `doppel image` alone are no mistake worth a message: the help page tells what to type.
+    private static int ShowHelp(Command command)
+    {
+        Console.Error.Write(HelpPage.Render(command));
+        return ExitStatus.Usage;
+    }
+}

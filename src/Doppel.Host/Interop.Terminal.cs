@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+
+namespace Doppel.Host;
+
+internal static unsafe partial class Interop
+{
+    internal const int TcsaNow = 0;
+    internal const nuint TiocGwinsz = 0x5413;
+
+    /// <summary>Large enough for <c>struct termios</c> of every C library; its content is never looked at.</summary>
+    internal const int TermiosBytes = 256;
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct WinSize
+    {
+        internal ushort Rows, Columns, PixelWidth, PixelHeight;
+    }
+
+    [LibraryImport(Libc, EntryPoint = "isatty", SetLastError = true)]
+    internal static partial int IsATty(int fd);
+
+    [LibraryImport(Libc, EntryPoint = "tcgetattr", SetLastError = true)]
+    internal static partial int TcGetAttr(int fd, void* termios);
+
+    [LibraryImport(Libc, EntryPoint = "tcsetattr", SetLastError = true)]
+    internal static partial int TcSetAttr(int fd, int actions, void* termios);
+
+    [LibraryImport(Libc, EntryPoint = "cfmakeraw")]
+    internal static partial void CfMakeRaw(void* termios);
+
+    [LibraryImport(Libc, EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int Ioctl(int fd, nuint request, void* argument);
+}
