@@ -20,7 +20,7 @@ internal static class Program
             TrailingCommand words = TrailingCommand.Split(args);
             ParseResult result = CommandTree.Create(words.Guest).Parse(words.Own, s_parsing);
             if (result.Action is { ClearsParseErrors: true }) return await result.InvokeAsync(s_invocation);
-            if (result.Action is null && result.UnmatchedTokens.Count == 0) return ShowHelp(result.CommandResult.Command);
+            if (result.CommandResult.Command.Subcommands.Count > 0 && result.UnmatchedTokens.Count == 0) return ShowHelp(result.CommandResult.Command);
             if (result.UnmatchedTokens.Count > 0 || result.Errors.Count > 0) throw UsageErrors.From(result);
             if (words.Guest is not null && result.CommandResult.Command is not DoppelCommand { Trailing.Length: > 0 })
                 throw CliException.Usage($"`{HelpPage.Path(result.CommandResult.Command)}` takes nothing after --");
