@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Doppel.Core.Memory;
+
+namespace Doppel.RiscV.Context;
+
+/// <summary>Why a running hart must leave its loop and look around; bits of <see cref="HartContext.Attention"/>.</summary>
+[Flags]
+internal enum Attention
+{
+    None = 0,
+
+    /// <summary>Somebody wants <c>Run</c> to return.</summary>
+    Exit = 1,
+
+    /// <summary>An interrupt may have become pending.</summary>
+    Interrupt = 2,
+
+    /// <summary>Another hart made code of a page: stores to it must take the slow path from now on.</summary>
+    FlushTlb = 4,
+
+    /// <summary>Another hart asks for FENCE.I and SFENCE.VMA.</summary>
+    Fence = 8,
+}
+
+/// <summary>One entry of the TLB of instruction pages: a hit leads straight to decoded instructions.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct FetchEntry
+{
+    /// <summary>Guest-virtual page, or <see cref="SoftTlb.Invalid"/>.</summary>
+    internal ulong Tag;
+
+    /// <summary>Decoded instructions of the page, one for each half-word.</summary>
+    internal DecodedInstruction* Instructions;
+}
+
+/// <summary>
+/// What the fast paths of all engines work on, in native memory so that generated code can address it. The architectural state comes first;
+/// what follows is derived from it or belongs to the run loop, and is never saved.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct HartContext
+{
+    /// <summary>Number of entries of one <see cref="FetchTlb"/>.</summary>
+    internal const int FetchEntries = 256;
+
+    internal RiscVState State;
+
+    /// <summary>Instructions that may still begin before the run loop looks around. Counts down; the loop leaves when it would fall below zero.</summary>
+    internal long Budget;
+
+    /// <summary>Ticks at which <see cref="Budget"/> reaches zero: ticks so far are the difference of the two.</summary>
+    internal ulong TickLimit;
+
+    /// <summary><see cref="Context.Attention"/> bits, set by any thread.</summary>
+    internal int Attention;
+
+    /// <summary>Levels of the interrupt wires, with the bit numbers of mip, set by any thread.</summary>
+    internal int Wires;
+
+    /// <summary>TLB for loads and stores in the current mode.</summary>
+    internal SoftTlbEntry* Tlb;
+
+    /// <summary>TLB for instruction pages in the current mode.</summary>
+    internal FetchEntry* FetchTlb;
+
+    /// <summary>Guest-virtual address of the page that is being executed.</summary>
+    internal ulong CodePage;
+
+    /// <summary>Decoded instructions of the page that is being executed.</summary>
+    internal DecodedInstruction* CodeInstructions;
+
+    /// <summary>Cause and tval of the fault that a memory access just met.</summary>
+    internal ulong FaultCause, FaultValue;
+
+    /// <summary>Handle of the managed hart that this context belongs to.</summary>
+    internal nint Owner;
+
+    /// <summary>Ticks so far.</summary>
+    internal readonly ulong Ticks => TickLimit - (ulong)Budget;
+
+    /// <summary>Address of a decoded instruction on the current page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly ulong PcOf(DecodedInstruction* i)
+    {
+        // A decoded instruction takes 16 bytes for each half-word of code.
+        return CodePage + ((ulong)((byte*)i - (byte*)CodeInstructions) >> 3);
+    }
+}

@@ -1,0 +1,151 @@
+using Doppel.Core.Execution;
+using Doppel.RiscV.Context;
+using Doppel.RiscV.Harts;
+
+namespace Doppel.RiscV.Engines;
+
+/// <summary>The run loop around a hart, the same for every engine: budget, attention, waiting, interrupts.</summary>
+internal abstract unsafe class HartVcpu : IRiscVVcpu
+{
+    // How many instructions may run before the loop looks at Attention: a few microseconds.
+    private const long SliceTicks = 4096;
+
+    private protected HartVcpu(int index, RiscVPlatform platform)
+    {
+        Index = index;
+        Hart = new Hart(index, platform);
+    }
+
+    /// <inheritdoc/>
+    public int Index { get; }
+
+    /// <inheritdoc/>
+    public ulong Ticks => Hart.Context->Ticks;
+
+    /// <inheritdoc/>
+    public VcpuSignal Signal => Hart.Signal;
+
+    /// <inheritdoc/>
+    public bool IsStopped => Hart.IsStopped;
+
+    /// <inheritdoc/>
+    public RiscVStatistics Statistics => new()
+    {
+        Instructions = Ticks,
+        Exceptions = [.. Hart.Traps.Exceptions],
+        Interrupts = [.. Hart.Traps.Interrupts],
+        MmioAccesses = Hart.Mmu.MmioAccesses,
+        PageWalks = Hart.Mmu.PageWalks,
+        Waits = Hart.Waits,
+        FirmwareCalls = Hart.Traps.FirmwareCalls,
+        CodeInvalidations = CodeInvalidations,
+    };
+
+    private protected Hart Hart { get; }
+
+    private protected abstract ulong CodeInvalidations { get; }
+
+    /// <inheritdoc/>
+    public void RequestExit() => Hart.Request(Attention.Exit);
+
+    /// <inheritdoc/>
+    public void SetInterrupt(int bit, bool level) => Hart.SetInterrupt(bit, level);
+
+    /// <inheritdoc/>
+    public void RemoteFence() => Hart.RemoteFence();
+
+    /// <inheritdoc/>
+    public void Load(in RiscVState state)
+    {
+        Hart.Context->State = state;
+        Hart.StateReplaced();
+    }
+
+    /// <inheritdoc/>
+    public void Save(ref RiscVState state) => state = Hart.Context->State;
+
+    /// <inheritdoc/>
+    public void Start(in RiscVState state)
+    {
+        Load(state);
+        Hart.IsStopped = false;
+        Hart.Signal.Raise();
+    }
+
+    /// <inheritdoc/>
+    public VcpuExit Run(in RunBudget budget)
+    {
+        HartContext* c = Hart.Context;
+        ulong end = budget.MaxTicks == long.MaxValue ? ulong.MaxValue : c->Ticks + (ulong)budget.MaxTicks;
+        Hart.InGuest = true;
+        try
+        {
+            while (true)
+            {
+                if (LooksAround() is { } exit) return exit;
+                ulong left = end - c->Ticks;
+                if (left == 0) return VcpuExit.BudgetSpent;
+                long slice = (long)Math.Min(left, SliceTicks);
+                c->TickLimit = c->Ticks + (ulong)slice;
+                c->Budget = slice;
+                RunGuest();
+                // What is left of the slice is not used up: ticks so far stay what they are.
+                c->TickLimit = c->Ticks;
+                c->Budget = 0;
+            }
+        }
+        finally
+        {
+            Hart.InGuest = false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        DisposeEngine();
+        Hart.Dispose();
+    }
+
+    /// <summary>Runs guest code from the state's pc until the context's budget is used up or the loop must look around.</summary>
+    private protected abstract void RunGuest();
+
+    /// <summary>Drops decoded or translated code that is stale.</summary>
+    private protected abstract void FenceInstructions();
+
+    private protected abstract void DisposeEngine();
+
+    private VcpuExit? LooksAround()
+    {
+        HartContext* c = Hart.Context;
+        if (Volatile.Read(ref c->Attention) != 0)
+        {
+            Attention attention = (Attention)Interlocked.Exchange(ref c->Attention, 0);
+            if ((attention & Attention.Fence) != 0)
+            {
+                Hart.Mmu.FlushAll();
+                Hart.InstructionFence = true;
+            }
+            if ((attention & Attention.FlushTlb) != 0) Hart.Mmu.FlushData();
+            if ((attention & Attention.Exit) != 0) return VcpuExit.Requested;
+        }
+        if (Hart.InstructionFence)
+        {
+            Hart.InstructionFence = false;
+            FenceInstructions();
+        }
+        if (Hart.IsStopped) return VcpuExit.Stopped;
+        if (c->State.Waiting != 0)
+        {
+            // WFI ends when an enabled interrupt is pending, whether or not it can be taken (privileged manual, 3.3.3).
+            if ((Hart.PendingInterrupts & c->State.Mie) == 0)
+            {
+                Hart.Waits++;
+                return VcpuExit.WaitingForInterrupt;
+            }
+            c->State.Waiting = 0;
+        }
+        Hart.Traps.TryTakeInterrupt();
+        return null;
+    }
+}

@@ -1,0 +1,201 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Doppel.Core.Execution;
+using Doppel.Core.Time;
+using Doppel.RiscV.Context;
+using Doppel.RiscV.Mmu;
+
+namespace Doppel.RiscV.Harts;
+
+/// <summary>
+/// Everything of a hart that does not depend on how instructions are executed: state, memory, traps, interrupts, timer.
+/// Thread contract: the hart's own thread, except where a member says otherwise.
+/// </summary>
+internal sealed unsafe class Hart : IDisposable
+{
+    private readonly GCHandle _self;
+    private readonly MachineTimer _supervisorTimer;
+    private bool _stopped = true;
+    private bool _inGuest;
+    private bool _disposed;
+
+    internal Hart(int index, RiscVPlatform platform)
+    {
+        Platform = platform;
+        Context = (HartContext*)NativeMemory.AlignedAlloc((nuint)sizeof(HartContext), 64);
+        *Context = default;
+        _self = GCHandle.Alloc(this);
+        Context->Owner = GCHandle.ToIntPtr(_self);
+        Context->State.Mhartid = (ulong)index;
+        ResetState(ref Context->State);
+        Mmu = new HartMmu(Context, platform.Memory, platform.Bus);
+        Traps = new TrapUnit(this);
+        _supervisorTimer = platform.Time.CreateTimer(UpdateSupervisorTimer);
+    }
+
+    internal HartContext* Context { get; }
+
+    internal RiscVPlatform Platform { get; }
+
+    internal HartMmu Mmu { get; }
+
+    internal TrapUnit Traps { get; }
+
+    internal VcpuSignal Signal { get; } = new();
+
+    /// <summary>True while HSM keeps the hart stopped. Any thread.</summary>
+    internal bool IsStopped
+    {
+        get => Volatile.Read(ref _stopped);
+        set => Volatile.Write(ref _stopped, value);
+    }
+
+    /// <summary>
+    /// True while guest instructions may run. A fence asked of a hart that is outside the guest is as good as done: the run loop looks at
+    /// <see cref="HartContext.Attention"/> before the next instruction. Any thread.
+    /// </summary>
+    internal bool InGuest
+    {
+        get => Volatile.Read(ref _inGuest);
+        set => Interlocked.Exchange(ref _inGuest, value);
+    }
+
+    /// <summary>Set by FENCE.I and remote fences: the engine drops stale code before the next instruction.</summary>
+    internal bool InstructionFence { get; set; }
+
+    /// <summary>The interpreter of this hart, which finds itself here from inside an instruction's body.</summary>
+    internal object? Interpreter { get; set; }
+
+    /// <summary>A page was armed: no TLB may keep letting stores to it pass unseen. Other harts follow before their next look around.</summary>
+    internal void StoresMustReport()
+    {
+        Mmu.FlushData();
+        CodeArmed();
+    }
+
+    /// <summary>Tells the other harts of the machine to do the same; set by the engine.</summary>
+    internal Action CodeArmed { get; set; } = static () => { };
+
+    /// <summary>Times that WFI slept.</summary>
+    internal ulong Waits { get; set; }
+
+    /// <summary>The hart that a context belongs to.</summary>
+    internal static Hart Of(HartContext* context) => Unsafe.As<Hart>(GCHandle.FromIntPtr(context->Owner).Target!);
+
+    /// <summary>Value of the time CSR.</summary>
+    internal ulong TimeCounter => (ulong)((Int128)Platform.Time.NowNs * Platform.TimebaseHz / 1_000_000_000);
+
+    /// <summary>Interrupts that are pending now, as mip shows them.</summary>
+    internal ulong PendingInterrupts
+    {
+        get
+        {
+            ulong wires = (uint)Volatile.Read(ref Context->Wires);
+            ulong written = Volatile.Read(ref Context->State.Mip);
+            // With Sstc, STIP shows the comparison with stimecmp and cannot be written (Sstc, "Supervisor Timer Register").
+            if ((Context->State.Menvcfg & Envcfg.Stce) != 0) written &= ~InterruptBit.Sti;
+            else wires &= ~InterruptBit.Sti;
+            return wires | written;
+        }
+    }
+
+    /// <summary>Drives a wire of mip. Any thread.</summary>
+    internal void SetInterrupt(int bit, bool level)
+    {
+        // SSIP has no wire: who raises it sets the writable bit, which the guest clears.
+        if (bit == InterruptBit.SupervisorSoftware)
+        {
+            if (level) Interlocked.Or(ref Context->State.Mip, InterruptBit.Ssi);
+            else Interlocked.And(ref Context->State.Mip, ~InterruptBit.Ssi);
+        }
+        else if (level)
+        {
+            Interlocked.Or(ref Context->Wires, 1 << bit);
+        }
+        else
+        {
+            Interlocked.And(ref Context->Wires, ~(1 << bit));
+        }
+        if (level) Request(Attention.Interrupt);
+    }
+
+    /// <summary>Makes the hart look around soon. Any thread.</summary>
+    internal void Request(Attention reason)
+    {
+        Interlocked.Or(ref Context->Attention, (int)reason);
+        Signal.Raise();
+    }
+
+    /// <summary>Asks for FENCE.I and SFENCE.VMA and waits until no instruction can run before them. Any thread.</summary>
+    internal void RemoteFence()
+    {
+        Request(Attention.Fence);
+        SpinWait spin = default;
+        while (InGuest && (Volatile.Read(ref Context->Attention) & (int)Attention.Fence) != 0) spin.SpinOnce();
+    }
+
+    /// <summary>Sets the privilege mode and what follows from it.</summary>
+    internal void SetPrivilege(uint privilege)
+    {
+        Context->State.Privilege = privilege;
+        Mmu.UpdateMode();
+    }
+
+    /// <summary>Works out everything that is derived from the state, after the state was replaced.</summary>
+    internal void StateReplaced()
+    {
+        Mmu.Pmp.Update();
+        Mmu.FlushAll();
+        Mmu.UpdateMode();
+        InstructionFence = true;
+        UpdateSupervisorTimer();
+    }
+
+    /// <summary>Compares the time with stimecmp and arms the timer for the moment when they meet. Any thread.</summary>
+    internal void UpdateSupervisorTimer()
+    {
+        ulong compare = Volatile.Read(ref Context->State.Stimecmp);
+        ulong now = TimeCounter;
+        bool expired = now >= compare;
+        SetInterrupt(InterruptBit.SupervisorTimer, expired);
+        if (expired)
+        {
+            _supervisorTimer.Disarm();
+            return;
+        }
+        // Far deadlines (all ones means never) saturate at the end of the clock's range.
+        Int128 deadline = (((Int128)compare * 1_000_000_000) + Platform.TimebaseHz - 1) / Platform.TimebaseHz;
+        if (deadline < long.MaxValue) _supervisorTimer.Arm((long)deadline);
+        else _supervisorTimer.Disarm();
+    }
+
+    /// <summary>
+    /// The state after reset (privileged manual, 3.4): M-mode, translation and protection off, pc zero until the board says otherwise.
+    /// </summary>
+    private static void ResetState(ref RiscVState state)
+    {
+        ulong hart = state.Mhartid;
+        state = default;
+        state.Mhartid = hart;
+        state.Privilege = (uint)PrivilegeMode.Machine;
+        state.Misa = MisaValue;
+        state.Mstatus = Mstatus.Uxl | Mstatus.Sxl;
+        state.Stimecmp = ulong.MaxValue;
+        state.ReservationAddress = ulong.MaxValue;
+    }
+
+    /// <summary>RV64 with A, B, C, D, F, I, M, S and U.</summary>
+    internal const ulong MisaValue = (2UL << 62) | (1 << 0) | (1 << 1) | (1 << 2) | (1 << 3) | (1 << 5) | (1 << 8) | (1 << 12) | (1 << 18) | (1 << 20);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _supervisorTimer.Disarm();
+        Mmu.Dispose();
+        Signal.Dispose();
+        _self.Free();
+        NativeMemory.AlignedFree(Context);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Runtime.CompilerServices;
+using Doppel.Core.Memory;
+using Doppel.RiscV.Context;
+using Doppel.RiscV.Harts;
+
+namespace Doppel.RiscV.Interpreter;
+
+/// <summary>
+/// The pages of code that a hart has met, by physical address. A page becomes stale when it is written, and is looked at again at the next
+/// FENCE.I, as the manual has it ("Zifencei"): before that, old and new instructions are both allowed.
+/// Thread contract: the hart's own thread.
+/// </summary>
+internal sealed unsafe class CodePageCache : IDisposable
+{
+    // 2,048 pages hold 8 MiB of guest code in about 80 MiB; a working set beyond that is decoded again now and then.
+    private const int MaxPages = 2048;
+
+    private readonly Hart _hart;
+    private readonly GuestMemory _memory;
+    private readonly delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> _undecoded;
+    private readonly delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> _pageEnd;
+    private readonly Dictionary<ulong, CodePage> _pages = [];
+    private readonly Stack<CodePage> _free = new();
+    private uint _seenWrites;
+
+    internal CodePageCache(Hart hart,
+        delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> undecoded,
+        delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> pageEnd)
+    {
+        _hart = hart;
+        _memory = hart.Platform.Memory;
+        _undecoded = undecoded;
+        _pageEnd = pageEnd;
+    }
+
+    /// <summary>Times that a page was dropped.</summary>
+    internal ulong Invalidations { get; private set; }
+
+    /// <summary>The decoded form of a page of RAM or ROM, or null where there is none.</summary>
+    internal DecodedInstruction* Find(ulong pa)
+    {
+        ulong gpa = pa & SoftTlb.PageMask;
+        if (_pages.TryGetValue(gpa, out CodePage? page)) return page.Instructions;
+        if (!_memory.TryGetReadSpan(gpa, 4096, out ReadOnlySpan<byte> bytes)) return null;
+        if (_pages.Count >= MaxPages) DropAll();
+        page = _free.TryPop(out CodePage? reused) ? reused : new CodePage();
+        page.Gpa = gpa;
+        Arm(page, bytes);
+        Clear(page);
+        _pages.Add(gpa, page);
+        return page.Instructions;
+    }
+
+    /// <summary>FENCE.I: drops the pages whose bytes have changed since they were decoded.</summary>
+    internal void Fence()
+    {
+        uint writes = _memory.CodeWrites;
+        // A store of another hart through a TLB entry from before the page was armed is not counted: with several harts, look at all pages.
+        if (writes == _seenWrites && _hart.Platform.HartCount == 1) return;
+        _seenWrites = writes;
+        foreach (CodePage page in _pages.Values) Refresh(page);
+    }
+
+    /// <summary>Drops every page.</summary>
+    internal void DropAll()
+    {
+        foreach (CodePage page in _pages.Values) _free.Push(page);
+        Invalidations += (ulong)_pages.Count;
+        _pages.Clear();
+        _hart.Mmu.FlushFetch();
+    }
+
+    public void Dispose()
+    {
+        foreach (CodePage page in _pages.Values.Concat(_free)) page.Dispose();
+    }
+
+    private void Refresh(CodePage page)
+    {
+        bool unwritten = Volatile.Read(ref Unsafe.AsRef<uint>(_memory.StampOf(page.Gpa))) == page.Stamp;
+        if (unwritten && _hart.Platform.HartCount == 1) return;
+        if (!_memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes)) return;
+        if (unwritten && bytes.SequenceEqual(page.Bytes)) return;
+        // Armed before the bytes are compared: a store after this is noticed, one before it is seen.
+        uint stamp = GuestMemory.Arm(_memory.StampOf(page.Gpa));
+        _hart.StoresMustReport();
+        if (bytes.SequenceEqual(page.Bytes))
+        {
+            page.Stamp = stamp;
+            return;
+        }
+        Invalidations++;
+        Arm(page, bytes);
+        Clear(page);
+    }
+
+    private void Arm(CodePage page, ReadOnlySpan<byte> bytes)
+    {
+        page.Stamp = GuestMemory.Arm(_memory.StampOf(page.Gpa));
+        _hart.StoresMustReport();
+        bytes.CopyTo(page.Bytes);
+    }
+
+    private void Clear(CodePage page)
+    {
+        DecodedInstruction empty = new() { Execute = _undecoded, Length = 1 };
+        DecodedInstruction end = new() { Execute = _pageEnd, Length = 1 };
+        new Span<DecodedInstruction>(page.Instructions, 2048).Fill(empty);
+        page.Instructions[2048] = end;
+        page.Instructions[2049] = end;
+    }
+}
