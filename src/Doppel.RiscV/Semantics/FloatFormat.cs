@@ -25,6 +25,12 @@ internal interface IFloatFormat
 
     /// <summary>The NaN that every RISC-V operation returns (F extension, "NaN Generation and Propagation").</summary>
     static abstract ulong CanonicalNaN { get; }
+
+    /// <summary>The operand that a floating-point register holds: unboxed where the format is narrower than the register.</summary>
+    static abstract ulong FromRegister(ulong register);
+
+    /// <summary>What a floating-point register holds for a result: boxed where the format is narrower than the register.</summary>
+    static abstract ulong ToRegister(ulong bits);
 }
 
 /// <summary>A format that the host's registers hold as <typeparamref name="TFloat"/>.</summary>
@@ -53,6 +59,12 @@ internal readonly struct Binary32 : IFloatFormat<float>
     public static ulong CanonicalNaN => 0x7fc0_0000;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong FromRegister(ulong register) => FloatingPoint.Unbox(register);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong ToRegister(ulong bits) => FloatingPoint.Box((uint)bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float FromBits(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -73,6 +85,12 @@ internal readonly struct Binary64 : IFloatFormat<double>
     public static ulong Infinity => 0x7ff0_0000_0000_0000;
 
     public static ulong CanonicalNaN => 0x7ff8_0000_0000_0000;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong FromRegister(ulong register) => register;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong ToRegister(ulong bits) => bits;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double FromBits(ulong bits) => BitConverter.UInt64BitsToDouble(bits);

@@ -11,7 +11,7 @@ internal static unsafe class InstructionTable
 
     /// <summary>Every row, for tests and tools.</summary>
     internal static IEnumerable<InstructionRow> Rows =>
-        IntegerTable.Rows().Concat(AtomicTable.Rows()).Concat(BitTable.Rows()).Concat(SystemTable.Rows());
+        IntegerTable.Rows().Concat(AtomicTable.Rows()).Concat(FloatTable.Rows()).Concat(BitTable.Rows()).Concat(SystemTable.Rows());
 
     /// <summary>Decodes one instruction.</summary>
     /// <param name="bits">16 or 32 bits; the lowest two tell which.</param>
