@@ -18,6 +18,9 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     private volatile bool _pausing = true;
     private volatile bool _stopping;
     private bool _running;
+    private int _current;
+    private ulong _sliceEnd;
+    private bool _busy;
 
     /// <summary>Creates the thread, paused.</summary>
     public InstructionCountScheduler(IReadOnlyList<IVcpu> vcpus, InstructionCountTime time)
@@ -32,6 +35,12 @@ public sealed class InstructionCountScheduler : VcpuScheduler
         _thread = new Thread(Loop, maxStackSize: 1 << 20) { IsBackground = true, Name = "doppel-vcpus" };
         _thread.Start();
     }
+
+    /// <summary>
+    /// True to sleep through idle time as long as it lasts, for a guest that a person watches; false (the default) to skip it at once.
+    /// What the guest computes does not depend on it.
+    /// </summary>
+    public bool PaceIdle { get; init; }
 
     /// <inheritdoc/>
     public override void Resume()
@@ -109,31 +118,55 @@ public sealed class InstructionCountScheduler : VcpuScheduler
         }
     }
 
+    // A round gives each vCPU one slice. A pause leaves the round where it is, so that the order of slices does not depend on pauses.
     private void RunRound()
     {
-        bool busy = false;
-        foreach (IVcpu vcpu in _vcpus)
+        for (; _current < _vcpus.Count; _current++)
         {
-            if (_pausing || _stopping) return;
-            busy |= RunSlice(vcpu);
+            IVcpu vcpu = _vcpus[_current];
+            if (_sliceEnd == 0) _sliceEnd = vcpu.Ticks + QuantumTicks;
+            if (!RunSlice(vcpu)) return;
+            _sliceEnd = 0;
         }
-        if (!busy && !_time.SkipToNextEvent()) _idle.Wait();
+        if (!_busy) Idle();
+        _current = 0;
+        _busy = false;
         _time.RunDue();
     }
 
-    // A slice ends at a count that depends on the guest alone: an exit that was requested from outside only interrupts it.
+    // False if the slice was cut short by a pause. A slice ends at a count that depends on the guest alone: an exit that was requested from
+    // outside only interrupts it.
     private bool RunSlice(IVcpu vcpu)
     {
-        ulong end = vcpu.Ticks + QuantumTicks;
-        bool busy = false;
-        while (vcpu.Ticks < end && !_pausing && !_stopping)
+        while (vcpu.Ticks < _sliceEnd)
         {
+            if (_pausing || _stopping) return false;
             _time.RunDue();
             ulong before = vcpu.Ticks;
-            VcpuExit exit = vcpu.Run(new RunBudget(Math.Min((long)(end - before), _time.TicksToNextEvent)));
-            busy |= vcpu.Ticks != before;
+            VcpuExit exit = vcpu.Run(new RunBudget(Math.Min((long)(_sliceEnd - before), _time.TicksToNextEvent)));
+            _busy |= vcpu.Ticks != before;
             if (exit is VcpuExit.WaitingForInterrupt or VcpuExit.Stopped) break;
         }
-        return busy;
+        return true;
+    }
+
+    private void Idle()
+    {
+        long aheadNs = _time.NsToNextEvent;
+        if (aheadNs == long.MaxValue)
+        {
+            _idle.Wait();
+            return;
+        }
+        if (!PaceIdle)
+        {
+            _time.Skip(aheadNs);
+            return;
+        }
+        long start = HostClock.NowNs;
+        if (aheadNs > 0) _idle.Wait(aheadNs);
+        // An input that cut the sleep short comes at the moment it came at; else the deadline is met exactly, however late the host woke up.
+        long slept = HostClock.NowNs - start;
+        _time.Skip(Math.Min(aheadNs, Math.Max(slept, _time.HasInput ? 0 : aheadNs)));
     }
 }

@@ -47,15 +47,21 @@ public sealed class InstructionCountTime : MachineTime
         while (_queue.TakeDue(NowNs) is { } callback) callback();
     }
 
-    /// <summary>All vCPUs wait: moves time to the next deadline. False if there is none; only an outside input can then wake the guest.</summary>
-    public bool SkipToNextEvent()
+    /// <summary>Virtual nanoseconds to the next event, zero if one is due; <see cref="long.MaxValue"/> if only an outside input can come.</summary>
+    public long NsToNextEvent
     {
-        long deadline = _queue.NextDeadline;
-        if (deadline == long.MaxValue) return false;
-        long ahead = deadline - NowNs;
-        if (ahead > 0) Volatile.Write(ref _skippedNs, _skippedNs + ahead);
-        return true;
+        get
+        {
+            long deadline = _queue.NextDeadline;
+            return deadline == long.MaxValue ? long.MaxValue : Math.Max(0, deadline - NowNs);
+        }
     }
+
+    /// <summary>True if an input from outside waits to be run.</summary>
+    public bool HasInput => _queue.HasInput;
+
+    /// <summary>All vCPUs wait: moves time ahead without running an instruction. Only the scheduler calls this.</summary>
+    public void Skip(long ns) => Volatile.Write(ref _skippedNs, _skippedNs + ns);
 
     /// <inheritdoc/>
     public override MachineTimer CreateTimer(Action callback) => _queue.Create(callback);

@@ -23,6 +23,15 @@ internal sealed class TimerQueue
         Changed();
     }
 
+    /// <summary>True if a posted input waits.</summary>
+    internal bool HasInput
+    {
+        get
+        {
+            lock (_gate) return _posted.Count > 0;
+        }
+    }
+
     /// <summary>Earliest deadline in virtual nanoseconds: 0 if an input waits, <see cref="long.MaxValue"/> if nothing does.</summary>
     internal long NextDeadline
     {

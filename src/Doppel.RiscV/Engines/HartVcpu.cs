@@ -10,10 +10,11 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
     // How many instructions may run before the loop looks at Attention: a few microseconds.
     private const long SliceTicks = 4096;
 
-    private protected HartVcpu(int index, RiscVPlatform platform)
+    private protected HartVcpu(int index, RiscVPlatform platform, HartGroup harts)
     {
         Index = index;
         Hart = new Hart(index, platform);
+        harts.Add(Hart);
     }
 
     /// <inheritdoc/>

@@ -1,15 +1,18 @@
+using Doppel.RiscV.Harts;
 using Doppel.RiscV.Interpreter;
 
 namespace Doppel.RiscV.Engines;
 
-/// <summary>The reference engine: pre-decoded interpretation.</summary>
+/// <summary>The reference engine: pre-decoded interpretation. One object for each machine.</summary>
 public sealed class InterpreterEngine : IRiscVEngine
 {
+    private readonly HartGroup _harts = new();
+
     /// <inheritdoc/>
     public string Name => "interp";
 
     /// <inheritdoc/>
-    public IRiscVVcpu CreateVcpu(int hart, RiscVPlatform platform) => new InterpreterVcpu(hart, platform);
+    public IRiscVVcpu CreateVcpu(int hart, RiscVPlatform platform) => new InterpreterVcpu(hart, platform, _harts);
 }
 
 /// <summary>A hart that the interpreter runs.</summary>
@@ -17,8 +20,8 @@ internal sealed unsafe class InterpreterVcpu : HartVcpu
 {
     private readonly InterpreterCore _core;
 
-    internal InterpreterVcpu(int index, RiscVPlatform platform)
-        : base(index, platform) => _core = new InterpreterCore(Hart);
+    internal InterpreterVcpu(int index, RiscVPlatform platform, HartGroup harts)
+        : base(index, platform, harts) => _core = new InterpreterCore(Hart);
 
     private protected override void RunGuest() => _core.Run();
 
