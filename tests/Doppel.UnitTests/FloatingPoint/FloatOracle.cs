@@ -16,6 +16,7 @@ internal sealed class FloatOracle : IDisposable
 
     internal FloatOracle()
     {
+        Assert.Null(Missing());
         string source = Path.Combine(_folder, "oracle.c");
         File.WriteAllText(source, Source());
         Execute(Compiler, "-static", "-O1", "-march=rv64gc", "-o", Path.Combine(_folder, "oracle"), source);
