@@ -49,8 +49,8 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
             ulong slot = table + (((va >> (12 + (9 * level))) & 0x1FF) << 3);
             if (!pmp.Allows(slot, 8, AccessType.Load, (uint)PrivilegeMode.Supervisor)) return WalkResult.AccessFault;
             if (!memory.TryTranslate(slot, 8, writable: false, out nint hva)) return WalkResult.AccessFault;
-            // SAFETY: TryTranslate has shown that eight bytes at hva lie in guest memory; page-table slots are aligned, so the read is atomic.
             ulong pte;
+            // SAFETY: TryTranslate has shown that eight bytes at hva lie in guest memory; page-table slots are aligned, so the read is atomic.
             unsafe { pte = Volatile.Read(ref Unsafe.AsRef<ulong>((void*)hva)); }
             if (!IsWellFormed(pte)) return WalkResult.PageFault;
             if ((pte & (Read | Execute)) != 0) return Finish(va, request, (slot, hva, pte, level), out pa, out allowed);
