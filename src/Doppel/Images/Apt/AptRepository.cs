@@ -1,0 +1,152 @@
+using System.Globalization;
+
+namespace Doppel.Images.Apt;
+
+/// <summary>A package as the signed index describes it.</summary>
+/// <param name="Name">Package name.</param>
+/// <param name="Version">Version.</param>
+/// <param name="Depends">The Depends field, as written.</param>
+/// <param name="Sha256">SHA-256 of the file, lower-case hexadecimal.</param>
+/// <param name="Size">Size of the file in bytes.</param>
+internal sealed record AptPackage(string Name, string Version, string Depends, string Sha256, long Size);
+
+/// <summary>
+/// A foreign Debian archive behind the host's apt, with lists, downloads and status in a private folder: the host's mirrors, proxies,
+/// credentials and keyrings are used, its package state is neither read nor touched.
+/// Thread contract: one caller at a time; the folder belongs to one process at a time.
+/// </summary>
+internal sealed class AptRepository
+{
+    private const string UpdateProgressPrefix = "dlstatus:";
+    private static readonly TimeSpan s_pollInterval = TimeSpan.FromMilliseconds(100);
+    private readonly AptTools _tools;
+    private readonly string _folder;
+    private readonly string _configuration;
+
+    private AptRepository(AptTools tools, string folder)
+    {
+        _tools = tools;
+        _folder = folder;
+        _configuration = Path.Combine(folder, "apt.conf");
+    }
+
+    private string Archives => Path.Combine(_folder, "archives");
+
+    /// <summary>Writes the private configuration.</summary>
+    /// <param name="tools">The host's apt.</param>
+    /// <param name="folder">Private folder; created if need be, and kept for the next try.</param>
+    /// <param name="sources">Content of the sources file, deb822 format.</param>
+    /// <param name="architecture">Debian architecture.</param>
+    public static AptRepository Create(AptTools tools, string folder, string sources, string architecture)
+    {
+        var repository = new AptRepository(tools, folder);
+        foreach (string sub in (ReadOnlySpan<string>)["lists/partial", "archives/partial", "log"])
+            Directory.CreateDirectory(Path.Combine(folder, sub));
+        File.WriteAllText(Path.Combine(folder, "status"), "");
+        File.WriteAllText(Path.Combine(folder, "debian.sources"), sources);
+        File.WriteAllText(repository._configuration, AptConfiguration.Private(folder, architecture));
+        return repository;
+    }
+
+    /// <summary>Fetches the signed index; <paramref name="progress"/> gets the part done, 0 to 1.</summary>
+    /// <exception cref="AptException">The archive cannot be reached or its signature is not good.</exception>
+    public Task UpdateAsync(Action<double> progress, CancellationToken cancellation) =>
+        HostProcess.RunAsync(_tools.AptGet, ["-c", _configuration, "-q=2", "-o", "APT::Status-Fd=1", "-o",
+            "APT::Update::Error-Mode=any", "update"], reader => FollowAsync(reader, progress, cancellation), cancellation);
+
+    /// <summary>Looks packages up in the index, in the order asked for.</summary>
+    /// <exception cref="AptException">A package is not in the index.</exception>
+    public async Task<IReadOnlyList<AptPackage>> ShowAsync(IReadOnlyList<string> names, CancellationToken cancellation)
+    {
+        string text = await HostProcess.RunAsync(_tools.AptCache,
+            ["-c", _configuration, "show", "--no-all-versions", .. names], cancellation).ConfigureAwait(false);
+        var found = Deb822.Parse(text).Where(s => s.ContainsKey("Package") && s.ContainsKey("SHA256"))
+            .DistinctBy(s => s["Package"]).ToDictionary(s => s["Package"], StringComparer.Ordinal);
+        return [.. names.Select(name => found.TryGetValue(name, out Dictionary<string, string>? stanza)
+            ? ToPackage(stanza)
+            : throw new AptException($"the archive has no package {name}"))];
+    }
+
+    /// <summary>Downloads packages, or takes what an earlier try has left, and has apt check them against the signed index.</summary>
+    /// <param name="packages">Packages out of <see cref="ShowAsync"/>.</param>
+    /// <param name="progress">Gets the package that is on its way and the bytes of all packages that are there.</param>
+    /// <param name="cancellation">Stops the download; what is there is kept.</param>
+    /// <returns>Paths of the files, in the same order.</returns>
+    public async Task<IReadOnlyList<string>> DownloadAsync(
+        IReadOnlyList<AptPackage> packages, Action<AptPackage, long> progress, CancellationToken cancellation)
+    {
+        IReadOnlyDictionary<string, string> uris = await LocateAsync(packages, cancellation).ConfigureAwait(false);
+        var files = new List<string>();
+        long before = 0;
+        foreach (AptPackage package in packages)
+        {
+            string file = Path.Combine(Archives, package.Sha256 + ".deb");
+            progress(package, before);
+            await DownloadAsync(package, uris[package.Sha256], file, length => progress(package, before + length), cancellation)
+                .ConfigureAwait(false);
+            files.Add(file);
+            before += package.Size;
+            progress(package, before);
+        }
+        return files;
+    }
+
+    /// <summary>Removes lists and downloads.</summary>
+    public void Clear() => Directory.Delete(_folder, recursive: true);
+
+    private async Task DownloadAsync(
+        AptPackage package, string uri, string file, Action<long> progress, CancellationToken cancellation)
+    {
+        if (File.Exists(file)) return;
+        string partial = Path.Combine(Archives, "partial", package.Sha256 + ".deb");
+        // download-file takes a partial file up where it ends, which "apt-get download" does not, and checks the digest at the end.
+        Task download = HostProcess.RunAsync(_tools.AptHelper,
+            ["-c", _configuration, "-q=2", "download-file", uri, partial, "SHA256:" + package.Sha256], cancellation);
+        while (await Task.WhenAny(download, Task.Delay(s_pollInterval, cancellation)).ConfigureAwait(false) != download
+            && !cancellation.IsCancellationRequested)
+        {
+            var state = new FileInfo(partial);
+            if (state.Exists) progress(Math.Min(state.Length, package.Size));
+        }
+        await download.ConfigureAwait(false);
+        File.Move(partial, file);
+    }
+
+    private async Task<IReadOnlyDictionary<string, string>> LocateAsync(
+        IReadOnlyList<AptPackage> packages, CancellationToken cancellation)
+    {
+        string text = await HostProcess.RunAsync(_tools.AptGet, ["-c", _configuration, "-q=2", "--print-uris", "download",
+            .. packages.Select(package => $"{package.Name}={package.Version}")], cancellation).ConfigureAwait(false);
+        var uris = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string line in text.Split('\n'))
+        {
+            // 'uri' file size SHA256:digest
+            string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length == 4 && words[3].StartsWith("SHA256:", StringComparison.Ordinal))
+                uris[words[3]["SHA256:".Length..]] = words[0].Trim('\'');
+        }
+        foreach (AptPackage package in packages)
+        {
+            if (!uris.ContainsKey(package.Sha256)) throw new AptException($"apt does not say where {package.Name} {package.Version} is");
+        }
+        return uris;
+    }
+
+    private static AptPackage ToPackage(Dictionary<string, string> stanza) => new(
+        stanza["Package"],
+        stanza.GetValueOrDefault("Version", ""),
+        stanza.GetValueOrDefault("Depends", ""),
+        stanza["SHA256"],
+        long.TryParse(stanza.GetValueOrDefault("Size"), NumberStyles.None, CultureInfo.InvariantCulture, out long size) ? size : 0);
+
+    private static async Task FollowAsync(StreamReader reader, Action<double> progress, CancellationToken cancellation)
+    {
+        while (await reader.ReadLineAsync(cancellation).ConfigureAwait(false) is { } line)
+        {
+            // dlstatus:item:percent:text
+            if (line.StartsWith(UpdateProgressPrefix, StringComparison.Ordinal) && line.Split(':') is [_, _, var percent, ..]
+                && double.TryParse(percent, NumberStyles.Float, CultureInfo.InvariantCulture, out double value))
+                progress(Math.Clamp(value / 100, 0, 1));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text;
+using Doppel.Images.Archives;
+
+namespace Doppel.Images;
+
+/// <summary>
+/// What the guest runs after boot instead of its shell. It travels as a small archive behind the image's own, because a kernel command
+/// line is too short and has no quoting that every character survives. Thread contract: immutable.
+/// </summary>
+public sealed record GuestCommand
+{
+    /// <summary>The program and its arguments; empty: a login shell, whose end powers the machine off without a status.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>Variables set for the command, beyond PATH, HOME, USER, LOGNAME and SHELL, which the guest sets.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Folder of the guest it starts in.</summary>
+    public string WorkingDirectory { get; init; } = "/";
+
+    /// <summary>
+    /// True: it gets the terminal on the console port. False: its three streams are the ports <c>doppel.stdin</c>,
+    /// <c>doppel.stdout</c> and <c>doppel.stderr</c>. A shell always gets the terminal.
+    /// </summary>
+    public bool Terminal { get; init; }
+
+    /// <summary>Width of the terminal in characters, or zero if it is not known. Only used where the console device tells no size.</summary>
+    public int Columns { get; init; }
+
+    /// <summary>Height of the terminal in lines, or zero if it is not known.</summary>
+    public int Rows { get; init; }
+
+    /// <summary>The archive: one file, <c>/doppel/command</c>, that the guest's process 1 reads.</summary>
+    /// <exception cref="ArgumentException">An argument holds a NUL character, or a variable has a name that no shell accepts.</exception>
+    public byte[] ToInitrd()
+    {
+        var archive = new CpioArchive();
+        archive.AddDirectory("doppel", 0x1C0);
+        archive.AddFile("doppel/command", Encoding.UTF8.GetBytes(ToScript()), 0x180);
+        return archive.ToArray();
+    }
+
+    private string ToScript()
+    {
+        bool shell = Arguments.Count == 0;
+        var script = new StringBuilder();
+        if (shell || Terminal) script.Append("tty=1\n");
+        if (!shell) script.Append("reports=1\n");
+        if (Columns > 0 && Rows > 0) script.Append($"columns={Columns} rows={Rows}\n");
+        script.Append("run() {\n");
+        foreach ((string name, string value) in Environment.OrderBy(variable => variable.Key, StringComparer.Ordinal))
+            script.Append($"export {CheckName(name)}={Quote(value)}\n");
+        script.Append($"cd {Quote(WorkingDirectory)} || exit 125\nunset OLDPWD\n");
+        if (shell) script.Append("export TERM=\"${TERM:-xterm}\"\n");
+        script.Append("exec --").AppendJoin("", (shell ? ["sh", "-l"] : Arguments).Select(argument => " " + Quote(argument)));
+        return script.Append("\n}\n").ToString();
+    }
+
+    private static string CheckName(string name) =>
+        name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+            ? name
+            : throw new ArgumentException($"'{name}' is no name of an environment variable", nameof(name));
+
+    /// <summary>Single quotes keep every character but themselves.</summary>
+    private static string Quote(string text) => text.Contains('\0', StringComparison.Ordinal)
+        ? throw new ArgumentException("an argument of a guest command cannot hold a NUL character", nameof(text))
+        : "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+}

@@ -1,0 +1,203 @@
+namespace Doppel.Images;
+
+/// <summary>
+/// The images on this host: pulled on first use, kept in a cache folder, shared by all processes of a user.
+/// <code>
+/// images/NAME.json         what the image is made of; replaced in one step
+/// blobs/sha256/DIGEST      kernels and initial file systems, named by their content
+/// work/NAME/               downloads of a pull that is under way or was stopped
+/// tmp/                     files being written
+/// lock                     held by the process that changes any of this
+/// </code>
+/// Thread contract: all members from any thread and from several processes at once.
+/// </summary>
+public sealed class ImageStore
+{
+    /// <summary>Name of the image that is used where none is named.</summary>
+    public const string DefaultImage = DebianImage.ImageName;
+
+    private readonly BlobFolder _blobs;
+    private readonly IReadOnlyList<IImageRecipe> _recipes;
+    private readonly TimeProvider _time;
+
+    /// <summary>Opens the store in a folder, which is made when something is stored.</summary>
+    /// <param name="root">The folder.</param>
+    public ImageStore(string root)
+        : this(root, [new DebianImage()], TimeProvider.System)
+    {
+    }
+
+    internal ImageStore(string root, IReadOnlyList<IImageRecipe> recipes, TimeProvider time)
+    {
+        Root = Path.GetFullPath(root);
+        _blobs = new BlobFolder(Path.Combine(Root, "blobs", "sha256"), Path.Combine(Root, "tmp"));
+        _recipes = recipes;
+        _time = time;
+    }
+
+    /// <summary>Folder of the store.</summary>
+    public string Root { get; }
+
+    /// <summary>Names of the images that can be pulled.</summary>
+    public IReadOnlyList<string> Available => [.. _recipes.Select(recipe => recipe.Name)];
+
+    private string Manifests => Path.Combine(Root, "images");
+
+    /// <summary>Opens the user's store: <c>$DOPPEL_CACHE</c>, else <c>$XDG_CACHE_HOME/doppel</c>, else <c>~/.cache/doppel</c>.</summary>
+    /// <exception cref="ImageException">None of these is set.</exception>
+    public static ImageStore OpenDefault()
+    {
+        string? own = Environment.GetEnvironmentVariable("DOPPEL_CACHE");
+        if (!string.IsNullOrEmpty(own)) return new ImageStore(own);
+        string? cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        if (!string.IsNullOrEmpty(cache) && Path.IsPathRooted(cache)) return new ImageStore(Path.Combine(cache, "doppel"));
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        if (string.IsNullOrEmpty(home))
+            throw new ImageException("no folder for the image cache: HOME is not set; set DOPPEL_CACHE to a folder of yours");
+        return new ImageStore(Path.Combine(home, ".cache", "doppel"));
+    }
+
+    /// <summary>The images the store has, by name. One that is damaged is left out.</summary>
+    public IReadOnlyList<Image> List() => Directory.Exists(Manifests)
+        ? [.. Directory.EnumerateFiles(Manifests, "*.json").Order(StringComparer.Ordinal)
+            .Select(file => Find(Path.GetFileNameWithoutExtension(file))).OfType<Image>()]
+        : [];
+
+    /// <summary>Finds an image, or null if it was not pulled, or is damaged in a way that shows without reading it all.</summary>
+    /// <param name="name">Name of the image.</param>
+    public Image? Find(string name)
+    {
+        if (ReadManifest(name) is not { } manifest) return null;
+        return _blobs.Has(manifest.Kernel) && _blobs.Has(manifest.Initrd)
+            ? new Image(manifest, _blobs.PathOf(manifest.Kernel), _blobs.PathOf(manifest.Initrd))
+            : null;
+    }
+
+    /// <summary>Reads the files of an image and compares them with their digests.</summary>
+    /// <returns>True if they are what was stored.</returns>
+    public async Task<bool> VerifyAsync(Image image, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return await _blobs.VerifyAsync(image.Manifest.Kernel, cancellation).ConfigureAwait(false)
+            && await _blobs.VerifyAsync(image.Manifest.Initrd, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>The image, pulled if the store does not have it.</summary>
+    /// <param name="name">Name of the image.</param>
+    /// <param name="progress">Gets the steps of a pull, on any thread.</param>
+    /// <param name="cancellation">Stops a pull; the next one goes on from there.</param>
+    /// <exception cref="ImageException">There is no image of that name, or it cannot be pulled.</exception>
+    public async Task<Image> GetAsync(
+        string name, IProgress<ImageProgress>? progress = null, CancellationToken cancellation = default) =>
+        Find(name) ?? await PullAsync(name, refresh: false, progress, cancellation).ConfigureAwait(false);
+
+    /// <summary>Pulls an image, or brings it up to date.</summary>
+    /// <param name="name">Name of the image.</param>
+    /// <param name="progress">Gets the steps, on any thread.</param>
+    /// <param name="cancellation">Stops the pull; the store is left as it was, and the next pull goes on from there.</param>
+    /// <exception cref="ImageException">There is no image of that name, or it cannot be pulled.</exception>
+    public Task<Image> PullAsync(
+        string name, IProgress<ImageProgress>? progress = null, CancellationToken cancellation = default) =>
+        PullAsync(name, refresh: true, progress, cancellation);
+
+    /// <summary>Removes an image and the files that no other image needs.</summary>
+    /// <returns>False if the store does not have it.</returns>
+    public async Task<bool> RemoveAsync(string name, CancellationToken cancellation = default)
+    {
+        string file = ManifestPath(name);
+        if (!File.Exists(file)) return false;
+        using StoreLock held = await StoreLock.TakeAsync(Root, () => { }, cancellation).ConfigureAwait(false);
+        if (!File.Exists(file)) return false;
+        File.Delete(file);
+        DeleteFolder(WorkFolder(name));
+        _blobs.Prune(ReferencedBlobs());
+        return true;
+    }
+
+    private async Task<Image> PullAsync(
+        string name, bool refresh, IProgress<ImageProgress>? progress, CancellationToken cancellation)
+    {
+        IImageRecipe recipe = _recipes.FirstOrDefault(recipe => recipe.Name == name)
+            ?? throw new ImageException($"there is no image '{name}'; images are: {string.Join(", ", Available)}");
+        IProgress<ImageProgress> listener = progress ?? new Progress<ImageProgress>();
+        try
+        {
+            using StoreLock held = await StoreLock.TakeAsync(Root, () => listener.Report(new(ImageStep.Waiting, name, 0, 0)), cancellation)
+                .ConfigureAwait(false);
+            Image? current = Find(name);
+            bool sound = current is not null && (!refresh || await VerifyAsync(current, cancellation).ConfigureAwait(false));
+            // Another process may have pulled it while this one waited.
+            Image image = sound && !refresh ? current! : await BuildAsync(recipe, sound ? current : null, listener, cancellation)
+                .ConfigureAwait(false);
+            listener.Report(new(ImageStep.Done, name, 1, 1));
+            return image;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException($"cannot store image {name} in {Root}: {e.Message} (DOPPEL_CACHE chooses another folder)", e);
+        }
+    }
+
+    private async Task<Image> BuildAsync(
+        IImageRecipe recipe, Image? current, IProgress<ImageProgress> progress, CancellationToken cancellation)
+    {
+        string work = WorkFolder(recipe.Name);
+        Directory.CreateDirectory(work);
+        ImageContent? content = await recipe.BuildAsync(work, current?.Manifest, progress, cancellation).ConfigureAwait(false);
+        if (content is not null) await PublishAsync(recipe.Name, content, current?.Manifest, cancellation).ConfigureAwait(false);
+        DeleteFolder(work);
+        return Find(recipe.Name) ?? throw new IOException("a file that was just written is gone or too short");
+    }
+
+    private async Task PublishAsync(string name, ImageContent content, ImageManifest? replaced, CancellationToken cancellation)
+    {
+        var manifest = new ImageManifest
+        {
+            Name = name,
+            Description = content.Description,
+            Architecture = content.Architecture,
+            Created = _time.GetUtcNow(),
+            Kernel = await _blobs.WriteAsync(content.Kernel, cancellation).ConfigureAwait(false),
+            Initrd = await _blobs.WriteAsync(content.Initrd, cancellation).ConfigureAwait(false),
+            CommandLine = content.CommandLine,
+            GuestFiles = GuestFiles.Digest(),
+            Packages = content.Packages,
+        };
+        Directory.CreateDirectory(Manifests);
+        await _blobs.WriteFileAsync(ManifestPath(name), System.Text.Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation)
+            .ConfigureAwait(false);
+        // A machine that is just starting may still open the files of the image that was replaced: they go with the next change.
+        IEnumerable<string> keep = ReferencedBlobs();
+        _blobs.Prune(replaced is null ? keep : [.. keep, replaced.Kernel.Sha256, replaced.Initrd.Sha256]);
+    }
+
+    private IEnumerable<string> ReferencedBlobs() => Directory.EnumerateFiles(Manifests, "*.json")
+        .Select(file => ReadManifest(Path.GetFileNameWithoutExtension(file))).OfType<ImageManifest>()
+        .SelectMany(manifest => (string[])[manifest.Kernel.Sha256, manifest.Initrd.Sha256]).ToList();
+
+    private ImageManifest? ReadManifest(string name)
+    {
+        try
+        {
+            return ImageManifest.TryParse(File.ReadAllText(ManifestPath(name)));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private string ManifestPath(string name) => Path.Combine(Manifests, CheckName(name) + ".json");
+
+    private string WorkFolder(string name) => Path.Combine(Root, "work", CheckName(name));
+
+    private static string CheckName(string name) =>
+        !string.IsNullOrEmpty(name) && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')
+            ? name
+            : throw new ImageException($"'{name}' is no name of an image");
+
+    private static void DeleteFolder(string folder)
+    {
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+    }
+}
