@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Text;
+
+namespace Doppel;
+
+/// <summary>
+/// Checks what can be known about a configuration without opening a file. Thread contract: static, no state.
+/// </summary>
+public static class VirtualMachineConfigValidator
+{
+    /// <summary>Smallest RAM in bytes.</summary>
+    public const ulong MinMemoryBytes = 32UL << 20;
+
+    /// <summary>Largest RAM in bytes: what the board's address map leaves room for.</summary>
+    public const ulong MaxMemoryBytes = 1UL << 40;
+
+    /// <summary>Most virtual processors.</summary>
+    public const int MaxCpus = 512;
+
+    /// <summary>Virtio slots of the board; the entropy device takes one, and the console device one where there are ports.</summary>
+    public const int VirtioSlots = 8;
+
+    /// <summary>Most ports of the console device.</summary>
+    public const int MaxConsolePorts = 16;
+
+    private static readonly string[] s_engines = ["auto", "interp", "jit"];
+
+    /// <summary>Lists what is wrong, one sentence for people each; empty if nothing is.</summary>
+    public static IReadOnlyList<string> Validate(VirtualMachineConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        List<string> problems = [];
+        CheckMachine(config, problems);
+        CheckBoot(config, problems);
+        CheckDevices(config, problems);
+        return problems;
+    }
+
+    /// <summary>Throws if anything is wrong.</summary>
+    /// <exception cref="VirtualMachineException">The configuration is wrong; the message lists how.</exception>
+    public static void ThrowIfInvalid(VirtualMachineConfig config)
+    {
+        IReadOnlyList<string> problems = Validate(config);
+        if (problems.Count > 0) throw new VirtualMachineException(string.Join(Environment.NewLine, problems));
+    }
+
+    private static void CheckMachine(VirtualMachineConfig config, List<string> problems)
+    {
+        if (!string.Equals(config.Board, "riscv-virt", StringComparison.Ordinal))
+            problems.Add($"--board {config.Board}: no such board; there is riscv-virt");
+        if (!s_engines.Contains(config.Engine, StringComparer.Ordinal))
+            problems.Add($"--engine {config.Engine}: no such engine; there are {string.Join(", ", s_engines)}");
+        if (config.MemoryBytes < MinMemoryBytes)
+            problems.Add($"--memory: {Size(config.MemoryBytes)} are too little; give at least --memory {Size(MinMemoryBytes)}");
+        if (config.MemoryBytes > MaxMemoryBytes)
+            problems.Add($"--memory: {Size(config.MemoryBytes)} are more than the board can address; give at most --memory {Size(MaxMemoryBytes)}");
+        if ((config.MemoryBytes & 0xFFF) != 0)
+            problems.Add($"--memory: {config.MemoryBytes} bytes are not a multiple of 4096; give --memory {Size(config.MemoryBytes & ~0xFFFFFUL)}");
+        if (config.Cpus is < 1 or > MaxCpus)
+            problems.Add($"--cpus {config.Cpus}: give a number from 1 to {MaxCpus}");
+        if (config.Timeout is { } timeout && timeout <= TimeSpan.Zero)
+            problems.Add($"--timeout {timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)}: give a number of seconds above zero");
+    }
+
+    private static void CheckBoot(VirtualMachineConfig config, List<string> problems)
+    {
+        if (config.KernelPath is null && config.Firmware.Path is null)
+            problems.Add("--kernel: there is nothing to run; give a Linux Image, an ELF file or a flat binary");
+        if (config.KernelPath is null && (config.InitrdPath is not null || config.ExtraInitrds.Count > 0))
+            problems.Add("--initrd: an initial RAM disk needs a kernel; give --kernel FILE");
+        if (config.CommandLine.Contains('\0', StringComparison.Ordinal))
+            problems.Add("--append: the kernel command line holds a zero byte");
+        if (Encoding.UTF8.GetByteCount(config.CommandLine) > 4095)
+            problems.Add("--append: the kernel command line is longer than 4095 bytes");
+    }
+
+    private static void CheckDevices(VirtualMachineConfig config, List<string> problems)
+    {
+        int room = VirtioSlots - 1 - (config.ConsolePorts.Count > 0 ? 1 : 0);
+        if (config.Disks.Count > room)
+            problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room}");
+        if (config.Serial.Kind is SerialKind.File or SerialKind.Socket && string.IsNullOrEmpty(config.Serial.Path))
+            problems.Add("--serial: file and socket need a path, as in --serial file:boot.log");
+        if (config.ConsolePorts.Count > MaxConsolePorts)
+            problems.Add($"console ports: {config.ConsolePorts.Count} are too many; the limit is {MaxConsolePorts}");
+        foreach (IGrouping<string, ConsolePortConfig> group in config.ConsolePorts.GroupBy(p => p.Name, StringComparer.Ordinal))
+        {
+            if (group.Key.Length == 0) problems.Add("console ports: a port has no name");
+            if (group.Count() > 1) problems.Add($"console ports: the name '{group.Key}' is used {group.Count()} times; names are unique");
+        }
+    }
+
+    private static string Size(ulong bytes) => bytes switch
+    {
+        >= 1UL << 30 when (bytes & ((1UL << 30) - 1)) == 0 => $"{bytes >> 30}G",
+        >= 1UL << 20 => $"{bytes >> 20}M",
+        _ => $"{bytes >> 10}K",
+    };
+}

@@ -1,0 +1,37 @@
+namespace Doppel;
+
+/// <summary>
+/// Counters of a machine since it was started, across reboots. Approximate while it runs, exact after it has ended or is paused.
+/// </summary>
+public sealed record VirtualMachineStatistics
+{
+    /// <summary>Name of the engine.</summary>
+    public required string Engine { get; init; }
+
+    /// <summary>Guest instructions begun by all vCPUs.</summary>
+    public ulong Instructions { get; init; }
+
+    /// <summary>Host time since the start, without pauses.</summary>
+    public TimeSpan Elapsed { get; init; }
+
+    /// <summary>Host processor time that the process has used since the start; other work of the process counts too.</summary>
+    public TimeSpan ProcessorTime { get; init; }
+
+    /// <summary>Million guest instructions for each second of <see cref="Elapsed"/>.</summary>
+    public double Mips => Elapsed > TimeSpan.Zero ? Instructions / Elapsed.TotalSeconds / 1e6 : 0;
+
+    /// <summary>Events by cause, in a fixed order; those that never happened are left out.</summary>
+    public IReadOnlyList<KeyValuePair<string, ulong>> Exits { get; init; } = [];
+
+    /// <summary>Time from the start to the kernel's first line on the serial port; null if there was none.</summary>
+    public TimeSpan? TimeToKernel { get; init; }
+
+    /// <summary>Time from the start to the kernel's message that it runs <c>/init</c>; null if there was none.</summary>
+    public TimeSpan? TimeToInit { get; init; }
+
+    /// <summary>Largest resident memory of this process so far, in bytes.</summary>
+    public ulong PeakMemoryBytes { get; init; }
+
+    /// <summary>How often the guest rebooted.</summary>
+    public int Reboots { get; init; }
+}
