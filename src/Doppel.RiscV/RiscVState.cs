@@ -72,4 +72,32 @@ public unsafe struct RiscVState
 
     /// <summary>Number of the hart.</summary>
     public ulong Mhartid;
+
+    /// <summary>Reads a register from x0 to x31.</summary>
+    /// <param name="index">Number of the register.</param>
+    public readonly ulong GetX(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)index, 31u, nameof(index));
+        return X[index];
+    }
+
+    /// <summary>Writes a register from x1 to x31; x0 stays zero.</summary>
+    /// <param name="index">Number of the register.</param>
+    /// <param name="value">New value.</param>
+    public void SetX(int index, ulong value)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)index, 31u, nameof(index));
+        if (index != 0) X[index] = value;
+    }
+
+    /// <summary>Sets one region of physical memory protection.</summary>
+    /// <param name="index">Number of the region, from 0 to 15.</param>
+    /// <param name="configuration">Configuration byte (privileged manual, 3.7.1).</param>
+    /// <param name="address">Address register, in units of four bytes.</param>
+    public void SetPmp(int index, byte configuration, ulong address)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)index, 15u, nameof(index));
+        Pmpcfg[index] = configuration;
+        Pmpaddr[index] = address;
+    }
 }

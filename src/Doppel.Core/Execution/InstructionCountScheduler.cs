@@ -53,6 +53,16 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     }
 
     /// <inheritdoc/>
+    public override void RequestPause()
+    {
+        lock (_gate)
+        {
+            _pausing = true;
+            Interrupt();
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Pause()
     {
         lock (_gate)

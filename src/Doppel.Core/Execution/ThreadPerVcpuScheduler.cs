@@ -25,6 +25,16 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
     }
 
     /// <inheritdoc/>
+    public override void RequestPause()
+    {
+        lock (_gate)
+        {
+            _pausing = true;
+            Interrupt();
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Pause()
     {
         lock (_gate)

@@ -15,6 +15,12 @@ public abstract class VcpuScheduler : IDisposable
     /// <summary>Starts or continues the vCPUs.</summary>
     public abstract void Resume();
 
+    /// <summary>
+    /// Asks the vCPUs to stop between two instructions, without waiting. Any thread, also a vCPU's own: that vCPU then stops before its
+    /// next instruction.
+    /// </summary>
+    public abstract void RequestPause();
+
     /// <summary>Stops the vCPUs between two instructions; returns when none runs any more.</summary>
     public abstract void Pause();
 
