@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Doppel.Boards;
 
 namespace Doppel;
 
@@ -22,8 +23,6 @@ public static class VirtualMachineConfigValidator
 
     /// <summary>Most ports of the console device.</summary>
     public const int MaxConsolePorts = 16;
-
-    private static readonly string[] s_engines = ["auto", "interp", "jit"];
 
     /// <summary>Lists what is wrong, one sentence for people each; empty if nothing is.</summary>
     public static IReadOnlyList<string> Validate(VirtualMachineConfig config)
@@ -48,8 +47,8 @@ public static class VirtualMachineConfigValidator
     {
         if (!string.Equals(config.Board, "riscv-virt", StringComparison.Ordinal))
             problems.Add($"--board {config.Board}: no such board; there is riscv-virt");
-        if (!s_engines.Contains(config.Engine, StringComparer.Ordinal))
-            problems.Add($"--engine {config.Engine}: no such engine; there are {string.Join(", ", s_engines)}");
+        if (!EngineCatalog.Names.Contains(config.Engine, StringComparer.Ordinal))
+            problems.Add($"--engine {config.Engine}: no such engine; there are {string.Join(", ", EngineCatalog.Names)}");
         if (config.MemoryBytes < MinMemoryBytes)
             problems.Add($"--memory: {Size(config.MemoryBytes)} are too little; give at least --memory {Size(MinMemoryBytes)}");
         if (config.MemoryBytes > MaxMemoryBytes)

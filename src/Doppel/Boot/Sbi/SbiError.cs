@@ -1,3 +1,5 @@
+using Doppel.RiscV;
+
 namespace Doppel.Boot.Sbi;
 
 /// <summary>Standard error codes (SBI 2.0, chapter 3).</summary>
@@ -15,7 +17,7 @@ internal enum SbiError : long
 }
 
 /// <summary>What a call gives back in a0 and a1, and what the hart does next.</summary>
-internal readonly record struct SbiResult(SbiError Error, ulong Value = 0, RiscV.FirmwareResult Next = RiscV.FirmwareResult.Continue)
+internal readonly record struct SbiResult(SbiError Error, ulong Value = 0, FirmwareResult Next = FirmwareResult.Continue)
 {
     /// <summary>Success with a value.</summary>
     public static SbiResult Ok(ulong value = 0) => new(SbiError.Success, value);

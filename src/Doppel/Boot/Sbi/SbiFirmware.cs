@@ -27,7 +27,7 @@ internal sealed class SbiFirmware(SbiPlatform platform) : IRiscVFirmware
     private readonly SbiLegacy _legacy = new(platform);
 
     /// <summary>The harts of the machine.</summary>
-    public required SbiHarts Harts { get; set; }
+    public SbiHarts Harts { get; set; } = new([], default);
 
     /// <inheritdoc/>
     public FirmwareResult Call(int hart, ref RiscVState state)

@@ -1,0 +1,23 @@
+using Doppel.RiscV.Engines;
+
+namespace Doppel.Boards;
+
+/// <summary>The engines that can run RISC-V harts here, the preferred one first.</summary>
+internal static class EngineCatalog
+{
+    internal const string Automatic = "auto";
+
+    private static readonly (string Name, Func<IRiscVEngine> Create)[] s_engines =
+    [
+        ("interp", static () => new InterpreterEngine()),
+    ];
+
+    /// <summary>Names that a configuration may give.</summary>
+    internal static IEnumerable<string> Names => s_engines.Select(static e => e.Name).Prepend(Automatic);
+
+    /// <summary>Creates an engine by name.</summary>
+    internal static IRiscVEngine Create(string name) =>
+        string.Equals(name, Automatic, StringComparison.Ordinal)
+            ? s_engines[0].Create()
+            : s_engines.First(e => string.Equals(e.Name, name, StringComparison.Ordinal)).Create();
+}

@@ -1,0 +1,180 @@
+using System.Threading.Channels;
+using Doppel.Boards;
+using Doppel.Boot;
+using Doppel.Consoles;
+using Doppel.Core.Execution;
+
+namespace Doppel;
+
+/// <summary>
+/// Takes everything that can happen to a running machine, from inside or outside, one after the other: power requests, failures, pause,
+/// the time limit, the end. So a reboot can never meet a pause half-way. Thread contract: public members from any thread.
+/// </summary>
+internal sealed class MachineSupervisor : IAsyncDisposable
+{
+    private static readonly TimeSpan s_drainStep = TimeSpan.FromMilliseconds(1);
+
+    private readonly VirtualMachineConfig _config;
+    private readonly MachineChannels _channels;
+    private readonly MachineCounters _counters;
+    private readonly VirtualMachineConsole _console;
+    private readonly Channel<Func<VirtualMachineExit?>> _events = Channel.CreateUnbounded<Func<VirtualMachineExit?>>(new() { SingleReader = true });
+    private readonly TaskCompletionSource<VirtualMachineExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _limit = new();
+    private CancellationTokenRegistration _cancelled;
+    private RiscVVirtBoard? _board;
+    private bool _started;
+    private bool _paused;
+
+    public MachineSupervisor(VirtualMachineConfig config, MachineChannels channels, MachineCounters counters, VirtualMachineConsole console)
+    {
+        _config = config;
+        _channels = channels;
+        _counters = counters;
+        _console = console;
+    }
+
+    /// <summary>Completes when the machine has ended and its output was seen.</summary>
+    public Task<VirtualMachineExit> Exit => _exit.Task;
+
+    /// <summary>Name of the engine.</summary>
+    public string EngineName { get; private set; } = "";
+
+    /// <summary>Builds the first board and lets it run.</summary>
+    public void Start(BootFiles files, CancellationToken cancellationToken)
+    {
+        SwitchOn(files, isReboot: false);
+        _started = true;
+        _ = Task.Run(() => SuperviseAsync(files), CancellationToken.None);
+        _cancelled = cancellationToken.Register(() => Post(static () => new VirtualMachineExit(VirtualMachineExitReason.Cancelled)));
+        if (_config.Timeout is not { } timeout) return;
+        _limit.Token.Register(() => Post(static () => new VirtualMachineExit(VirtualMachineExitReason.Timeout)));
+        _limit.CancelAfter(timeout);
+    }
+
+    public Task PauseAsync() => CallAsync(() =>
+    {
+        if (_paused) return;
+        _board?.Pause();
+        _counters.Watch.Stop();
+        _paused = true;
+    });
+
+    public Task ResumeAsync() => CallAsync(() =>
+    {
+        if (!_paused) return;
+        _paused = false;
+        _counters.Watch.Start();
+        _board?.Resume();
+    });
+
+    public async Task StopAsync()
+    {
+        Post(static () => new VirtualMachineExit(VirtualMachineExitReason.Cancelled));
+        if (_started) await Exit.ConfigureAwait(false);
+    }
+
+    public void ResizeConsole(int columns, int rows) => Post(() =>
+    {
+        _board?.ResizeConsole(columns, rows);
+        return null;
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cancelled.DisposeAsync().ConfigureAwait(false);
+        await StopAsync().ConfigureAwait(false);
+        _limit.Dispose();
+    }
+
+    private void Post(Func<VirtualMachineExit?> action) => _events.Writer.TryWrite(action);
+
+    private async Task CallAsync(Action action)
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() =>
+        {
+            action();
+            done.SetResult();
+            return null;
+        });
+        // After the end nobody takes events any more, and there is nothing left to do.
+        await Task.WhenAny(done.Task, Exit).ConfigureAwait(false);
+    }
+
+    private async Task SuperviseAsync(BootFiles files)
+    {
+        VirtualMachineExit? exit = null;
+        try
+        {
+            while (exit is null)
+            {
+                Func<VirtualMachineExit?> next = await _events.Reader.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+                exit = next();
+                if (exit is { Reason: VirtualMachineExitReason.Reboot } && _config.RestartOnReboot)
+                {
+                    exit = null;
+                    SwitchOff();
+                    SwitchOn(files, isReboot: true);
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            exit = new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, e);
+        }
+        await EndAsync(exit).ConfigureAwait(false);
+    }
+
+    private async Task EndAsync(VirtualMachineExit exit)
+    {
+        try
+        {
+            _board?.Halt();
+            _counters.Watch.Stop();
+            // The UART may still hold a few characters that the host was too slow to take; they leave while time runs.
+            while (exit.Reason is VirtualMachineExitReason.PowerOff or VirtualMachineExitReason.GuestExit && _channels.Console.PendingOutput > 0)
+                await Task.Delay(s_drainStep, CancellationToken.None).ConfigureAwait(false);
+            SwitchOff();
+        }
+        catch (Exception e)
+        {
+            exit = new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, e);
+        }
+        _channels.Dispose();
+        await _console.Pump.ConfigureAwait(false);
+        _exit.SetResult(exit);
+    }
+
+    private void SwitchOn(BootFiles files, bool isReboot)
+    {
+        RiscVVirtBoard board = RiscVVirtBoard.Create(_config, files, new BoardConnections
+        {
+            Serial = _channels.Serial,
+            Power = request => Post(() => ExitOf(request)),
+            Failed = error => Post(() => new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, error)),
+        });
+        EngineName = board.EngineName;
+        _board = board;
+        _counters.Begin(() => board.Statistics, isReboot);
+        if (_paused) return;
+        _counters.Watch.Start();
+        board.Resume();
+    }
+
+    private void SwitchOff()
+    {
+        if (_board is not { } board) return;
+        board.Halt();
+        _counters.Finish();
+        _board = null;
+        board.Dispose();
+    }
+
+    private static VirtualMachineExit ExitOf(PowerRequest request) => request switch
+    {
+        { Action: PowerAction.Reboot } => new VirtualMachineExit(VirtualMachineExitReason.Reboot),
+        { Status: 0 } => new VirtualMachineExit(VirtualMachineExitReason.PowerOff),
+        _ => new VirtualMachineExit(VirtualMachineExitReason.GuestExit, request.Status),
+    };
+}

@@ -1,0 +1,90 @@
+using Doppel.Boot;
+using Doppel.Consoles;
+using Doppel.Core.Time;
+
+namespace Doppel;
+
+/// <summary>
+/// A virtual machine that runs in this process. Thread contract: all members from any thread; several machines do not know each other.
+/// </summary>
+public sealed class VirtualMachine : IAsyncDisposable
+{
+    private readonly HostStopwatch _watch = new();
+    private readonly MachineCounters _counters;
+    private readonly MachineSupervisor _supervisor;
+    private readonly BootMilestones _milestones;
+    private readonly MachineChannels _channels;
+
+    private VirtualMachine(VirtualMachineConfig config)
+    {
+        _milestones = new BootMilestones(_watch);
+        _channels = new MachineChannels(config);
+        Console = new VirtualMachineConsole(_channels.Console, _milestones);
+        Ports = _channels.Ports;
+        _counters = new MachineCounters(_watch);
+        _supervisor = new MachineSupervisor(config, _channels, _counters, Console);
+    }
+
+    /// <summary>The serial port.</summary>
+    public VirtualMachineConsole Console { get; }
+
+    /// <summary>Ports of the virtio console device by name.</summary>
+    public IReadOnlyDictionary<string, VirtualMachinePort> Ports { get; }
+
+    /// <summary>Checks a configuration, reads its files, builds the machine and lets it run.</summary>
+    /// <param name="config">What to build.</param>
+    /// <param name="cancellationToken">Ends the start, and later the machine: its exit is then <see cref="VirtualMachineExitReason.Cancelled"/>.</param>
+    /// <exception cref="VirtualMachineException">The machine cannot be built as asked; the message says why and what to do.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before the machine ran.</exception>
+    public static async Task<VirtualMachine> StartAsync(VirtualMachineConfig config, CancellationToken cancellationToken = default)
+    {
+        VirtualMachineConfigValidator.ThrowIfInvalid(config);
+        BootFiles files = await Task.Run(() => BootFiles.Read(config), cancellationToken).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        VirtualMachine machine = new(config);
+        try
+        {
+            await Task.Run(() => machine._supervisor.Start(files, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return machine;
+        }
+        catch (Exception e)
+        {
+            await machine.DisposeAsync().ConfigureAwait(false);
+            if (e is Host.HostException) throw new VirtualMachineException($"The host cannot provide what the machine needs: {e.Message}", e);
+            throw;
+        }
+    }
+
+    /// <summary>Waits until the machine has ended and all its output was seen.</summary>
+    /// <param name="cancellationToken">Ends the wait, not the machine.</param>
+    public Task<VirtualMachineExit> WaitForExitAsync(CancellationToken cancellationToken = default) => _supervisor.Exit.WaitAsync(cancellationToken);
+
+    /// <summary>Stops the guest between two instructions, and its time. Does nothing after the end.</summary>
+    public Task PauseAsync() => _supervisor.PauseAsync();
+
+    /// <summary>Lets a paused guest go on.</summary>
+    public Task ResumeAsync() => _supervisor.ResumeAsync();
+
+    /// <summary>Ends the machine at once, as if its plug were pulled. Its exit is <see cref="VirtualMachineExitReason.Cancelled"/>.</summary>
+    public Task StopAsync() => _supervisor.StopAsync();
+
+    /// <summary>Tells the guest the size of the terminal behind <c>hvc0</c>.</summary>
+    /// <param name="columns">Width in characters.</param>
+    /// <param name="rows">Height in lines.</param>
+    public void ResizeConsole(int columns, int rows) => _supervisor.ResizeConsole(columns, rows);
+
+    /// <summary>Counters so far.</summary>
+    public VirtualMachineStatistics GetStatistics() => _counters.Read(_supervisor.EngineName) with
+    {
+        TimeToKernel = _milestones.Kernel,
+        TimeToInit = _milestones.Init,
+    };
+
+    /// <summary>Ends the machine and gives back everything it had: threads, memory, files.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _supervisor.DisposeAsync().ConfigureAwait(false);
+        _channels.Dispose();
+        await Console.Pump.ConfigureAwait(false);
+    }
+}
