@@ -93,7 +93,7 @@ internal sealed unsafe class InterpreterCore : IDisposable
             bits |= high << 16;
         }
         // Whichever slot stands for the pc, branches must be far: what is around the slot is not the page.
-        InstructionTable.Decode(bits, -1, _scratch);
+        InstructionTable.Decode(bits, InstructionTable.OnNoPage, _scratch);
         DecodedInstruction end = new() { Execute = &RunOverScratch, Length = 1 };
         _scratch[1] = end;
         _scratch[2] = end;

@@ -6,6 +6,9 @@ namespace Doppel.RiscV.Semantics;
 /// <summary>All instructions of the hart, found by their encoding. Immutable after start-up.</summary>
 internal static unsafe class InstructionTable
 {
+    /// <summary>Stands for the offset of an instruction that is on no page: no distance from here reaches one, so every branch is far.</summary>
+    internal const int OnNoPage = int.MinValue / 2;
+
     // Buckets by major opcode and funct3, the fields that nearly every row fixes.
     private static readonly InstructionRow[][] s_buckets = Build();
 
