@@ -1,0 +1,2 @@
+// The oracles are Linux programs.
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
