@@ -1,0 +1,34 @@
+using Doppel.Host;
+
+namespace Doppel.Devices.Backends.Block;
+
+/// <summary>
+/// Where the contents of a disk are kept: a linear array of bytes. What can not be done is an <see cref="IOException"/>; the caller has
+/// checked the range. Thread contract: one thread at a time.
+/// </summary>
+public interface IBlockBackend : IDisposable
+{
+    /// <summary>Size in bytes.</summary>
+    long Length { get; }
+
+    /// <summary>True if nothing may be written.</summary>
+    bool IsReadOnly { get; }
+
+    /// <summary>Fills the buffers, in order, from one stretch.</summary>
+    void Read(long offset, ReadOnlySpan<HostBuffer> buffers);
+
+    /// <summary>Writes the buffers, in order, to one stretch; they are stable after the next <see cref="Flush"/>.</summary>
+    void Write(long offset, ReadOnlySpan<HostBuffer> buffers);
+
+    /// <summary>Returns when all that was written before is on stable storage.</summary>
+    void Flush();
+
+    /// <summary>Takes note that a stretch is not needed any more; what it reads as afterwards is undefined.</summary>
+    void Discard(long offset, long length);
+
+    /// <summary>Makes a stretch read as zero.</summary>
+    /// <param name="offset">First byte.</param>
+    /// <param name="length">Length in bytes.</param>
+    /// <param name="mayUnmap">True if its space may be given back.</param>
+    void WriteZeroes(long offset, long length, bool mayUnmap);
+}

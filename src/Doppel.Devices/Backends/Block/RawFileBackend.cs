@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+using Doppel.Host;
+
+namespace Doppel.Devices.Backends.Block;
+
+/// <summary>
+/// A disk in a raw image file or a block device of the host: byte n of the disk is byte n of the file.
+/// The image is locked, so that no two machines write to it. Thread contract: as <see cref="IBlockBackend"/>.
+/// </summary>
+public sealed class RawFileBackend : IBlockBackend
+{
+    private const int ZeroChunk = 1 << 20;
+
+    private readonly HostFile _file;
+    private byte[]? _zeroes;
+
+    /// <summary>Opens an image that exists.</summary>
+    /// <param name="path">Path of the image.</param>
+    /// <param name="readOnly">True to open it for reading only, together with others who do.</param>
+    /// <exception cref="IOException">It can not be opened, or another machine uses it; the message says which.</exception>
+    public RawFileBackend(string path, bool readOnly)
+    {
+        _file = HostFile.Open(path, writable: !readOnly);
+        IsReadOnly = readOnly;
+    }
+
+    /// <inheritdoc/>
+    public long Length => _file.Length;
+
+    /// <inheritdoc/>
+    public bool IsReadOnly { get; }
+
+    /// <inheritdoc/>
+    public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.Read(offset, buffers);
+
+    /// <inheritdoc/>
+    public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.Write(offset, buffers);
+
+    /// <inheritdoc/>
+    public void Flush() => _file.Flush();
+
+    /// <inheritdoc/>
+    public void Discard(long offset, long length)
+    {
+        // A file system that has no holes keeps the bytes, which is as good.
+        _ = _file.TryPunchHole(offset, length);
+    }
+
+    /// <inheritdoc/>
+    public void WriteZeroes(long offset, long length, bool mayUnmap)
+    {
+        if (mayUnmap && _file.TryPunchHole(offset, length)) return;
+        if (!mayUnmap && _file.TryZeroRange(offset, length)) return;
+        // Pinned for good, so that its address can be given to the host.
+        _zeroes ??= GC.AllocateArray<byte>(ZeroChunk, pinned: true);
+        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(_zeroes, 0);
+        while (length > 0)
+        {
+            long part = Math.Min(length, ZeroChunk);
+            _file.Write(offset, [new HostBuffer(address, (nuint)part)]);
+            offset += part;
+            length -= part;
+        }
+    }
+
+    /// <summary>Closes the image. What was not flushed is the host's to write when it likes.</summary>
+    public void Dispose() => _file.Dispose();
+}

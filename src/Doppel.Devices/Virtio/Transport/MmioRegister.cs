@@ -1,0 +1,35 @@
+namespace Doppel.Devices.Virtio.Transport;
+
+/// <summary>Offsets of the control registers (virtio 1.2, section 4.2.2, table 4.1).</summary>
+internal enum MmioRegister : ulong
+{
+    Magic = 0x000,
+    Version = 0x004,
+    DeviceId = 0x008,
+    VendorId = 0x00C,
+    DeviceFeatures = 0x010,
+    DeviceFeaturesSelect = 0x014,
+    DriverFeatures = 0x020,
+    DriverFeaturesSelect = 0x024,
+    QueueSelect = 0x030,
+    QueueNumMax = 0x034,
+    QueueNum = 0x038,
+    QueueReady = 0x044,
+    QueueNotify = 0x050,
+    InterruptStatus = 0x060,
+    InterruptAck = 0x064,
+    Status = 0x070,
+    QueueDescLow = 0x080,
+    QueueDescHigh = 0x084,
+    QueueDriverLow = 0x090,
+    QueueDriverHigh = 0x094,
+    QueueDeviceLow = 0x0A0,
+    QueueDeviceHigh = 0x0A4,
+    ShmSelect = 0x0AC,
+    ShmLengthLow = 0x0B0,
+    ShmLengthHigh = 0x0B4,
+    ShmBaseLow = 0x0B8,
+    ShmBaseHigh = 0x0BC,
+    QueueReset = 0x0C0,
+    ConfigGeneration = 0x0FC,
+}
