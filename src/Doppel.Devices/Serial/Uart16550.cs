@@ -61,6 +61,18 @@ public sealed class Uart16550 : IMmioDevice
         }
     }
 
+    /// <summary>
+    /// True while the host has not taken all that the guest has sent. The guest may switch off before that: wait, with time running,
+    /// before the machine is taken apart.
+    /// </summary>
+    public bool HasPendingOutput
+    {
+        get
+        {
+            lock (_gate) return _state.Transmit.Count != 0;
+        }
+    }
+
     private bool FifosOn => (_state.FifoControl & FifoEnable) != 0;
 
     private int Depth => FifosOn ? FifoDepth : 1;
