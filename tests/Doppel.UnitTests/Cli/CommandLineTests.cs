@@ -1,0 +1,62 @@
+using System.CommandLine;
+using Doppel.Cli.Commands;
+using Doppel.Cli.Completion;
+using Doppel.Cli.Output;
+using Doppel.Cli.Syntax;
+
+namespace Doppel.UnitTests.Cli;
+
+public sealed class CommandLineTests
+{
+    private static readonly Command s_root = CommandTree.Create(null);
+
+    public static TheoryData<string> AllCommands => new(Descendants(s_root).Select(HelpPage.Path));
+
+    [Theory]
+    [MemberData(nameof(AllCommands))]
+    public void Help_OfEveryCommand_NamesEveryOptionAndHasAnExampleThatParses(string path)
+    {
+        Command command = Descendants(s_root).Single(c => HelpPage.Path(c) == path);
+        string page = HelpPage.Render(command);
+        Assert.All(HelpPage.Options(command), option => Assert.Contains(option.Name, page, StringComparison.Ordinal));
+        Assert.NotEmpty(((DoppelCommand)command).Examples);
+        Assert.All(((DoppelCommand)command).Examples, static example => Assert.Empty(s_root.Parse(TrailingCommand.Split(Words(example.Line)).Own).Errors));
+    }
+
+    [Theory]
+    [InlineData("docter", "doctor")]
+    [InlineData("doctor", "doctor")]
+    public void Suggest_SlipOfTheKeyboard_FindsTheCommand(string typed, string meant) => Assert.Equal(meant, UsageErrors.Suggest(typed, s_root));
+
+    [Fact]
+    public void Suggest_QemuSpelling_FindsTheOption()
+        => Assert.Equal("--json", UsageErrors.Suggest("-json", s_root.Subcommands.Single(static c => c.Name == "doctor")));
+
+    [Fact]
+    public void Suggest_SomethingElse_FindsNothing() => Assert.Null(UsageErrors.Suggest("xyzzy", s_root));
+
+    [Fact]
+    public void UsageErrors_UnknownOption_HasStatusTwoAndNamesIt()
+    {
+        CliException error = UsageErrors.From(s_root.Parse(["doctor", "--nonsense"]));
+        Assert.Equal(ExitStatus.Usage, error.Status);
+        Assert.Contains("--nonsense", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("bash")]
+    [InlineData("zsh")]
+    [InlineData("fish")]
+    public void Completion_OfEveryShell_NamesEveryCommandAndOption(string shell)
+    {
+        string script = CompletionScript.For(shell, s_root);
+        Assert.All(Descendants(s_root).Skip(1), command => Assert.Contains(command.Name, script, StringComparison.Ordinal));
+        Assert.All(Descendants(s_root).SelectMany(HelpPage.Options), option => Assert.Contains(option.Name.TrimStart('-'), script, StringComparison.Ordinal));
+    }
+
+    private static IEnumerable<Command> Descendants(Command command) => command.Subcommands.SelectMany(Descendants).Prepend(command);
+
+    // Examples are shell lines: the words of doppel's own part, from its name to whatever the shell takes over.
+    private static string[] Words(string line)
+        => [.. line[(line.IndexOf("doppel ", StringComparison.Ordinal) + "doppel ".Length)..].Split(' ').TakeWhile(static w => w is not (">" or "|")).Select(static w => w.Trim('"', '\'', ')'))];
+}
