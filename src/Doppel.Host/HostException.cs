@@ -25,6 +25,9 @@ public sealed class HostException : IOException
     /// <summary>The C library's error number, or zero.</summary>
     public int Errno { get; private init; }
 
+    /// <summary>True if nobody reads any more what was written.</summary>
+    public bool IsBrokenPipe => Errno == Interop.EPIPE;
+
     internal static HostException FromErrno(string call, string resource)
     {
         int errno = Marshal.GetLastPInvokeError();

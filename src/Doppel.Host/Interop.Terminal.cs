@@ -5,6 +5,8 @@ namespace Doppel.Host;
 internal static unsafe partial class Interop
 {
     internal const int TcsaNow = 0;
+    internal const int EINTR = 4, EIO = 5, EAGAIN = 11, EPIPE = 32;
+    internal const short PollOut = 4;
     internal const nuint TiocGwinsz = 0x5413;
 
     /// <summary>Large enough for <c>struct termios</c> of every C library; its content is never looked at.</summary>
