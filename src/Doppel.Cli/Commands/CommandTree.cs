@@ -26,6 +26,8 @@ internal static class CommandTree
         };
         root.Options.Add(new Option<bool>("--help", "-h", "-?") { Description = "Show this page", Recursive = true, Action = new HelpPage() });
         root.Options.Add(new Option<bool>("--version") { Description = "Print the version", Action = new VersionLine() });
+        root.Subcommands.Add(RunCommand.Create(guestCommand));
+        root.Subcommands.Add(ImageCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(CompletionCommand.Create(root));
         return root;

@@ -1,3 +1,5 @@
+using Doppel.Images;
+
 namespace Doppel.Cli.Output;
 
 /// <summary>What the user sees of an exception.</summary>
@@ -10,6 +12,7 @@ internal sealed record ErrorMessage(string Text, string? Hint, int Status)
     internal static ErrorMessage? For(Exception exception) => exception switch
     {
         CliException e => new(e.Message, e.Hint, e.Status),
+        VirtualMachineException or ImageException => new(exception.Message, null, ExitStatus.Failure),
         IOException or UnauthorizedAccessException => new(exception.Message, null, ExitStatus.Failure),
         OperationCanceledException => new("interrupted", null, ExitStatus.Quit),
         _ => null,

@@ -1,5 +1,3 @@
-using Doppel.Cli.Syntax;
-
 namespace Doppel.Cli.Running;
 
 /// <summary>What <c>doppel run</c> was asked to do, as typed; what it means for a machine is worked out elsewhere.</summary>
@@ -23,10 +21,10 @@ internal sealed record RunRequest
 
     internal string Bios { get; init; } = "builtin";
 
-    internal IReadOnlyList<DiskSpec> Disks { get; init; } = [];
+    internal IReadOnlyList<DiskConfig> Disks { get; init; } = [];
 
     /// <summary>Null: the serial port is chosen by what runs.</summary>
-    internal SerialSpec? Serial { get; init; }
+    internal SerialConfig? Serial { get; init; }
 
     internal bool InstructionCountTime { get; init; }
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Doppel.Host.Terminal;
 
 /// <summary>Size of a terminal in character cells.</summary>
@@ -10,6 +12,14 @@ public static class HostTerminal
 {
     /// <summary>True if the file descriptor is a terminal.</summary>
     public static bool IsTerminal(int fd) => Interop.IsATty(fd) == 1;
+
+    /// <summary>Calls back, on the runtime's signal thread, whenever the window of the process's terminal changes its size.</summary>
+    /// <returns>Dispose it to end the calls.</returns>
+    public static IDisposable OnResize(Action changed)
+    {
+        if (OperatingSystem.IsWindows()) throw new PlatformNotSupportedException();
+        return PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => changed());
+    }
 
     /// <summary>The terminal's size, or null if the descriptor is no terminal or the terminal does not know its size.</summary>
     public static TerminalSize? GetSize(int fd)

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Doppel.Host.Terminal;
 
 /// <summary>
@@ -11,6 +13,7 @@ public sealed class RawTerminal : IDisposable
     private readonly byte[] _former;
     private readonly TerminalGuard? _guard;
     private readonly Lock _gate = new();
+    private readonly PosixSignalRegistration _continued;
     private bool _disposed;
 
     private RawTerminal(int fd, byte[] former, TerminalGuard? guard)
@@ -18,6 +21,8 @@ public sealed class RawTerminal : IDisposable
         _fd = fd;
         _former = former;
         _guard = guard;
+        if (OperatingSystem.IsWindows()) throw new PlatformNotSupportedException();
+        _continued = PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => Reenter());
         AppDomain.CurrentDomain.ProcessExit += OnEnd;
         AppDomain.CurrentDomain.UnhandledException += OnEnd;
     }
@@ -34,8 +39,8 @@ public sealed class RawTerminal : IDisposable
         return terminal;
     }
 
-    /// <summary>Sets raw mode again, after the process was stopped and continued and its shell may have changed the mode.</summary>
-    public void Reenter()
+    // Also after the process was stopped and continued: its shell may have changed the mode meanwhile.
+    private void Reenter()
     {
         lock (_gate)
         {
@@ -61,6 +66,7 @@ public sealed class RawTerminal : IDisposable
         }
         AppDomain.CurrentDomain.ProcessExit -= OnEnd;
         AppDomain.CurrentDomain.UnhandledException -= OnEnd;
+        _continued.Dispose();
         _guard?.Dispose();
     }
 

@@ -1,0 +1,146 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Doppel.Cli.Output;
+using Doppel.Cli.Pulling;
+using Doppel.Cli.Syntax;
+using Doppel.Images;
+
+namespace Doppel.Cli.Commands;
+
+/// <summary><c>doppel image</c>.</summary>
+internal static class ImageCommand
+{
+    internal static Command Create()
+    {
+        DoppelCommand command = new("image", "Pull, list, inspect and remove guest images.")
+        {
+            Examples = [("doppel image pull", "fetch Debian, or bring it up to date"), ("doppel image list", "what is on this host")],
+            Notes = ["Images are kept in $DOPPEL_CACHE, else $XDG_CACHE_HOME/doppel, else ~/.cache/doppel."],
+        };
+        command.Subcommands.Add(Pull());
+        command.Subcommands.Add(List());
+        command.Subcommands.Add(Inspect());
+        command.Subcommands.Add(Remove());
+        return command;
+    }
+
+    private static DoppelCommand Pull()
+    {
+        DoppelCommand command = new("pull", "Fetch an image, or bring it up to date.") { Examples = [("doppel image pull debian", "Debian for RISC-V")] };
+        Argument<string?> name = Name(ArgumentArity.ZeroOrOne, "Image to pull; debian if none is named");
+        command.Arguments.Add(name);
+        command.SetAction(async (result, cancellation) =>
+        {
+            string wanted = result.GetValue(name) ?? ImageStore.DefaultImage;
+            Image image = await PullDisplay.ShowAsync(progress => ImageStore.OpenDefault().PullAsync(wanted, progress, cancellation));
+            result.InvocationConfiguration.Output.WriteLine($"{image.Manifest.Name}: {image.Manifest.Description}, {Sizes.Bytes(SizeOf(image))}");
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    private static DoppelCommand List()
+    {
+        DoppelCommand command = new("list", "List the images on this host.") { Aliases = { "ls" }, Examples = [("doppel image list --json", "for a script")] };
+        Option<bool> json = Json();
+        command.Options.Add(json);
+        command.SetAction(result =>
+        {
+            IReadOnlyList<Image> images = ImageStore.OpenDefault().List();
+            if (result.GetValue(json)) PrintJson(images);
+            else PrintLines(images, result.InvocationConfiguration.Output);
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    private static DoppelCommand Inspect()
+    {
+        DoppelCommand command = new("inspect", "Show what an image is made of.") { Examples = [("doppel image inspect debian --json", "for a script")] };
+        Argument<string?> name = Name(ArgumentArity.ExactlyOne, "Image to show");
+        Option<bool> json = Json();
+        command.Arguments.Add(name);
+        command.Options.Add(json);
+        command.SetAction(result =>
+        {
+            Image image = ImageStore.OpenDefault().Find(result.GetValue(name)!) ?? throw Missing(result.GetValue(name)!);
+            TextWriter output = result.InvocationConfiguration.Output;
+            if (result.GetValue(json)) output.Write(image.Manifest.ToJson());
+            else PrintDetails(image, output);
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    private static DoppelCommand Remove()
+    {
+        DoppelCommand command = new("rm", "Remove an image.") { Examples = [("doppel image rm debian", "its files go if no other image needs them")] };
+        Argument<string?> name = Name(ArgumentArity.ExactlyOne, "Image to remove");
+        command.Arguments.Add(name);
+        command.SetAction(async (result, cancellation) =>
+        {
+            string wanted = result.GetValue(name)!;
+            return await ImageStore.OpenDefault().RemoveAsync(wanted, cancellation) ? ExitStatus.Success : throw Missing(wanted);
+        });
+        return command;
+    }
+
+    private static Argument<string?> Name(ArgumentArity arity, string description)
+    {
+        Argument<string?> name = new("IMAGE") { Arity = arity, Description = description };
+        name.CompletionSources.Add("debian");
+        return name;
+    }
+
+    private static Option<bool> Json() => new("--json") { Description = "Print JSON" };
+
+    private static CliException Missing(string name) => new($"image {name} is not on this host", $"fetch it with `doppel image pull {name}`");
+
+    private static long SizeOf(Image image) => image.Manifest.Kernel.Size + image.Manifest.Initrd.Size;
+
+    private static string Date(Image image) => image.Manifest.Created.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    private static void PrintLines(IReadOnlyList<Image> images, TextWriter output)
+    {
+        if (images.Count == 0) Console.Error.WriteLine("doppel: no image yet; fetch one with `doppel image pull`");
+        foreach (Image image in images)
+            output.WriteLine($"{image.Manifest.Name,-12} {image.Manifest.Architecture,-10} {Sizes.Bytes(SizeOf(image)),10}  {Date(image)}  {image.Manifest.Description}");
+    }
+
+    private static void PrintDetails(Image image, TextWriter output)
+    {
+        ImageManifest manifest = image.Manifest;
+        output.WriteLine($"{manifest.Name}: {manifest.Description}");
+        output.WriteLine($"architecture  {manifest.Architecture}");
+        output.WriteLine($"created       {manifest.Created:u}");
+        output.WriteLine($"kernel        {Sizes.Bytes(manifest.Kernel.Size)}  {image.KernelPath}");
+        output.WriteLine($"initrd        {Sizes.Bytes(manifest.Initrd.Size)}  {image.InitrdPath}");
+        output.WriteLine($"command line  {manifest.CommandLine}");
+        output.WriteLine($"packages      {manifest.Packages.Count}");
+        foreach (ImagePackage package in manifest.Packages) output.WriteLine($"  {package.Name} {package.Version}");
+    }
+
+    private static void PrintJson(IReadOnlyList<Image> images)
+    {
+        using Stream output = Console.OpenStandardOutput();
+        using (Utf8JsonWriter json = new(output, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartArray();
+            foreach (Image image in images)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", image.Manifest.Name);
+                json.WriteString("description", image.Manifest.Description);
+                json.WriteString("architecture", image.Manifest.Architecture);
+                json.WriteString("created", image.Manifest.Created);
+                json.WriteNumber("bytes", SizeOf(image));
+                json.WriteString("kernel", image.KernelPath);
+                json.WriteString("initrd", image.InitrdPath);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        }
+        output.Write("\n"u8);
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using Doppel.Cli.Output;
+using Doppel.Cli.Pulling;
+using Doppel.Cli.Running;
+using Doppel.Cli.Syntax;
+using Doppel.Host.Terminal;
+using Doppel.Images;
+
+namespace Doppel.Cli.Commands;
+
+/// <summary><c>doppel run</c>.</summary>
+internal static class RunCommand
+{
+    internal static Command Create(IReadOnlyList<string>? guestCommand)
+    {
+        DoppelCommand command = new("run", "Start a virtual machine and connect this terminal to it.")
+        {
+            Trailing = "COMMAND [ARGS...]",
+            Examples =
+            [
+                ("doppel run", "a Debian shell; `poweroff` or Ctrl-A X ends it"),
+                ("doppel run -- uname -m", "one command: prints riscv64 and exits with the command's status"),
+                ("doppel run --disk data.img --disk tools.img,ro --memory 1G", "with two disks and more memory"),
+                ("doppel run --kernel Image --initrd root.cpio --append \"console=ttyS0\"", "a kernel of your own"),
+                ("doppel run --bios fw_jump.bin --kernel u-boot.bin", "firmware of your own"),
+                ("doppel run --bios none --kernel test.elf --timeout 10", "a bare-metal program"),
+            ],
+            Notes =
+            [
+                "Keys: Ctrl-A X quits, Ctrl-A H helps, Ctrl-A A sends Ctrl-A to the guest; all other keys, Ctrl-C too, go to the guest.",
+                "Exit status: 0 the guest powered off; the status of the guest's command, or of a bare-metal program; 124 timeout; " +
+                "2 wrong command line; 125 Doppel failed; 130 quit by Ctrl-A X; 128+N ended by signal N.",
+            ],
+        };
+        RunSyntax syntax = new(command);
+        command.SetAction((result, cancellation) => RunAsync(syntax.Read(result, guestCommand), cancellation));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunRequest request, CancellationToken cancellation)
+    {
+        if (request.Command is { Count: 0 }) throw CliException.Usage("the guest command after -- is missing", "for instance `doppel run -- uname -m`");
+        bool needsImage = request.Image is not null || request.Kernel is null;
+        Image? image = needsImage ? await PullDisplay.GetAsync(ImageStore.OpenDefault(), request.Image ?? ImageStore.DefaultImage, cancellation) : null;
+        Terminals terminals = new(HostTerminal.IsTerminal(0), HostTerminal.IsTerminal(1));
+        return await RunSession.RunAsync(MachinePlan.For(request, image, terminals), request);
+    }
+}

@@ -1,0 +1,134 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Doppel.Cli.Running;
+using Doppel.Cli.Syntax;
+
+namespace Doppel.Cli.Commands;
+
+/// <summary>The options of <c>doppel run</c>, and how they are read.</summary>
+internal sealed class RunSyntax
+{
+    private readonly Argument<string?> _image = new("IMAGE")
+    {
+        Description = "Guest image; pulled on first use. Without one, and without --kernel, it is debian.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string> _engine = OneOf("--engine", "ENGINE", "What executes the guest's processors", "auto", "interp", "jit");
+
+    private readonly Option<ulong> _memory = new("--memory", "-m")
+    {
+        HelpName = "SIZE", Description = $"Guest memory, {MemorySize.Example}; a plain number counts MiB [default: 512M]",
+        CustomParser = ParseMemory, DefaultValueFactory = static _ => 512UL << 20,
+    };
+
+    private readonly Option<int> _cpus = new("--cpus", "-c", "-smp")
+    {
+        HelpName = "N", Description = "Number of virtual processors [default: 1]", CustomParser = ParseCpus, DefaultValueFactory = static _ => 1,
+    };
+
+    private readonly Option<string?> _kernel = File("--kernel", "Kernel or program to run: Linux Image, ELF or flat binary", "-k");
+    private readonly Option<string?> _initrd = File("--initrd", "Initial RAM disk for the kernel");
+    private readonly Option<string?> _append = new("--append") { HelpName = "TEXT", Description = "Kernel command line; with an image, added to the image's own" };
+    private readonly Option<string?> _dtb = File("--dtb", "Device tree to use in place of the generated one");
+
+    private readonly Option<string> _bios = new("--bios")
+    {
+        HelpName = "builtin|none|FILE", DefaultValueFactory = static _ => "builtin",
+        Description = "Firmware: Doppel's own SBI, none (the kernel starts in M-mode), or a file such as OpenSBI",
+    };
+
+    private readonly Option<DiskConfig[]> _disks = new("--disk", "-d")
+    {
+        HelpName = "FILE[,ro]", Description = "Raw disk image as a virtio disk; may be given several times",
+        CustomParser = ParseDisks, Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false,
+    };
+
+    private readonly Option<SerialConfig?> _serial = new("--serial")
+    {
+        HelpName = "stdio|null|file:FILE|socket:PATH", CustomParser = ParseSerial,
+        Description = "Where the serial port goes [default: stdio; null for a guest command, unless --verbose]",
+    };
+
+    private readonly Option<string> _time = OneOf("--time", "POLICY", "Guest time follows the clock (real), or is counted in instructions and repeats exactly (icount)", "real", "icount");
+
+    private readonly Option<TimeSpan?> _timeout = new("--timeout", "-t")
+    {
+        HelpName = "SECONDS", Description = "Stop the machine after this time, with exit status 124; 90, 1.5, 2m, 1h", CustomParser = ParseTimeout,
+    };
+
+    private readonly Option<bool> _stats = new("--stats") { Description = "Print counters and times on standard error at the end" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print the statistics as JSON" };
+    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Show the boot on standard error when a guest command runs" };
+
+    internal RunSyntax(Command command)
+    {
+        command.Arguments.Add(_image);
+        Option[] options = [_engine, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _serial, _time, _timeout, _stats, _json, _verbose];
+        foreach (Option option in options) command.Options.Add(option);
+        _image.CompletionSources.Add("debian");
+        _bios.CompletionSources.Add("builtin", "none");
+        _serial.CompletionSources.Add("stdio", "null", "file:", "socket:");
+    }
+
+    internal RunRequest Read(ParseResult result, IReadOnlyList<string>? guestCommand) => new()
+    {
+        Image = result.GetValue(_image), Engine = result.GetValue(_engine)!, MemoryBytes = result.GetValue(_memory), Cpus = result.GetValue(_cpus),
+        Kernel = result.GetValue(_kernel), Initrd = result.GetValue(_initrd), Append = result.GetValue(_append), Dtb = result.GetValue(_dtb),
+        Bios = result.GetValue(_bios)!, Disks = result.GetValue(_disks) ?? [], Serial = result.GetValue(_serial),
+        InstructionCountTime = result.GetValue(_time) == "icount", Timeout = result.GetValue(_timeout), Stats = result.GetValue(_stats),
+        Json = result.GetValue(_json), Verbose = result.GetValue(_verbose), Command = guestCommand,
+    };
+
+    private static Option<string> OneOf(string name, string valueName, string description, params string[] values)
+    {
+        Option<string> option = new(name) { HelpName = string.Join('|', values), Description = description, DefaultValueFactory = _ => values[0] };
+        option.CompletionSources.Add(values);
+        option.Validators.Add(result =>
+        {
+            string? value = result.Tokens.Count == 1 ? result.Tokens[0].Value : null;
+            if (value is not null && !values.Contains(value, StringComparer.Ordinal))
+                result.AddError($"{name} {value}: no such {valueName.ToLowerInvariant()}; it is one of {string.Join(", ", values)}");
+        });
+        return option;
+    }
+
+    private static Option<string?> File(string name, string description, params string[] aliases)
+        => new(name, aliases) { HelpName = "FILE", Description = description };
+
+    private static ulong ParseMemory(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (!MemorySize.TryParse(text, out ulong bytes)) result.AddError($"--memory {text}: not an amount of memory, {MemorySize.Example}");
+        return bytes;
+    }
+
+    private static int ParseCpus(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (!int.TryParse(text, out int cpus) || cpus < 1) result.AddError($"--cpus {text}: not a number of processors, for instance 1");
+        return cpus;
+    }
+
+    private static TimeSpan? ParseTimeout(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (!Duration.TryParse(text, out TimeSpan timeout)) result.AddError($"--timeout {text}: not a time, for instance 90 (seconds), 1.5 or 2m");
+        return timeout;
+    }
+
+    private static DiskConfig[] ParseDisks(ArgumentResult result)
+    {
+        DiskConfig?[] disks = [.. result.Tokens.Select(static t => DiskSyntax.TryParse(t.Value))];
+        if (disks.Contains(null)) result.AddError("--disk: the file's name is missing, for instance --disk root.img or --disk data.img,ro");
+        return disks!;
+    }
+
+    private static SerialConfig? ParseSerial(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        SerialConfig? serial = SerialSyntax.TryParse(text);
+        if (serial is null) result.AddError($"--serial {text}: it is stdio, null, file:FILE or socket:PATH");
+        return serial;
+    }
+}

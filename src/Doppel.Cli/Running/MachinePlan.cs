@@ -1,0 +1,103 @@
+using Doppel.Cli.Output;
+using Doppel.Images;
+
+namespace Doppel.Cli.Running;
+
+/// <summary>What the guest is to the person who started it.</summary>
+internal enum RunMode
+{
+    /// <summary>The user's own kernel or program; the serial port is its terminal.</summary>
+    Plain,
+
+    /// <summary>A shell on the image's terminal.</summary>
+    Shell,
+
+    /// <summary>One command on the image's terminal.</summary>
+    TerminalCommand,
+
+    /// <summary>One command whose three streams are Doppel's own.</summary>
+    PipedCommand,
+}
+
+/// <summary>A machine to start, and how its streams are to be connected.</summary>
+internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
+{
+    internal const string ConsolePort = "doppel.console", ControlPort = "doppel.control";
+    internal const string InputPort = "doppel.stdin", OutputPort = "doppel.stdout", ErrorPort = "doppel.stderr";
+
+    // A kernel that panics would otherwise spin for ever, and nobody would see it.
+    private const string RebootOnPanic = "panic=-1";
+
+    internal bool IsCommand => IsCommandMode(Mode);
+
+    /// <summary>True if keys go to the guest as they are typed.</summary>
+    internal bool IsInteractive => Mode is not RunMode.PipedCommand;
+
+    /// <summary>Works out what a request means.</summary>
+    /// <param name="request">What the user typed.</param>
+    /// <param name="image">The image, or null if the user brings a kernel.</param>
+    /// <param name="terminals">Which of Doppel's own streams are terminals.</param>
+    /// <exception cref="CliException">The options contradict each other.</exception>
+    internal static MachinePlan For(RunRequest request, Image? image, Terminals terminals)
+    {
+        if (image is null && request.Command is not null)
+        {
+            throw CliException.Usage("a guest command needs an image whose init runs it, and --kernel alone brings none",
+                "name one, as in `doppel run debian --kernel FILE -- uname -a`, or put the command into your own --initrd");
+        }
+        RunMode mode = ModeOf(request, image, terminals);
+        VirtualMachineConfig config = new()
+        {
+            Engine = request.Engine, MemoryBytes = request.MemoryBytes, Cpus = request.Cpus,
+            KernelPath = request.Kernel ?? image?.KernelPath, InitrdPath = request.Initrd ?? image?.InitrdPath,
+            ExtraInitrds = image?.ExtraInitrds(GuestCommandOf(request, mode)) ?? [],
+            CommandLine = string.Join(' ', new[] { image?.Manifest.CommandLine, IsCommandMode(mode) ? RebootOnPanic : null, request.Append }.Where(static s => !string.IsNullOrEmpty(s))),
+            DeviceTreePath = request.Dtb, Firmware = FirmwareOf(request.Bios), Disks = request.Disks,
+            Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,
+            Serial = request.Serial ?? SerialConfig.Console, ConsolePorts = PortsOf(mode), Timeout = request.Timeout,
+            RestartOnReboot = mode is RunMode.Plain or RunMode.Shell,
+        };
+        IReadOnlyList<string> problems = VirtualMachineConfigValidator.Validate(config);
+        return problems.Count == 0 ? new(config, mode) : throw CliException.Usage(string.Join("\n        ", problems));
+    }
+
+    private static bool IsCommandMode(RunMode mode) => mode is RunMode.TerminalCommand or RunMode.PipedCommand;
+
+    private static RunMode ModeOf(RunRequest request, Image? image, Terminals terminals)
+    {
+        if (image is null) return RunMode.Plain;
+        if (request.Command is null && terminals.Input) return RunMode.Shell;
+        return terminals is { Input: true, Output: true } ? RunMode.TerminalCommand : RunMode.PipedCommand;
+    }
+
+    private static FirmwareChoice FirmwareOf(string bios) => bios switch
+    {
+        "builtin" => FirmwareChoice.Builtin,
+        "none" => FirmwareChoice.None,
+        _ => FirmwareChoice.File(bios),
+    };
+
+    // The guest takes doppel.control, the last one, as the sign that the others are there.
+    private static ConsolePortConfig[] PortsOf(RunMode mode) => mode switch
+    {
+        RunMode.Plain => [],
+        RunMode.PipedCommand => [new(ConsolePort, IsConsole: true), new(InputPort), new(OutputPort), new(ErrorPort), new(ControlPort)],
+        _ => [new(ConsolePort, IsConsole: true), new(ControlPort)],
+    };
+
+    // Commands that come through a pipe are a script for a shell that is not interactive.
+    private static GuestCommand? GuestCommandOf(RunRequest request, RunMode mode)
+    {
+        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"] };
+        Host.Terminal.TerminalSize size = TerminalSession.Size;
+        string term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name ? name : "vt100";
+        return new GuestCommand
+        {
+            Arguments = request.Command ?? [], Terminal = true, Columns = size.Columns, Rows = size.Rows,
+            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["TERM"] = term },
+        };
+    }
+}
+
+/// <summary>Which of Doppel's own streams are terminals.</summary>
+internal readonly record struct Terminals(bool Input, bool Output);

@@ -1,0 +1,86 @@
+using Doppel.Cli.Output;
+using Doppel.Host.Terminal;
+
+namespace Doppel.Cli.Running;
+
+/// <summary>One <c>doppel run</c> from the start of the machine to the exit status.</summary>
+internal static class RunSession
+{
+    private const int TailLines = 25;
+
+    /// <summary>Runs a machine to its end. The terminal is as it was when this returns or throws.</summary>
+    internal static async Task<int> RunAsync(MachinePlan plan, RunRequest request)
+    {
+        using StopSignals signals = new();
+        VirtualMachineExit? exit;
+        VirtualMachineStatistics statistics;
+        GuestStreams streams;
+        int status;
+        using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
+        {
+            await using VirtualMachine machine = await VirtualMachine.StartAsync(plan.Config);
+            streams = GuestStreams.Connect(machine, plan, terminal, SerialStream(plan, request));
+            FollowSize(machine, terminal);
+            Task<VirtualMachineExit> end = machine.WaitForExitAsync();
+            Task first = await Task.WhenAny(end, streams.Interrupted, signals.Received);
+            exit = first == end ? await end : null;
+            if (exit is not null) await Task.WhenAny(streams.Drained, streams.Interrupted, signals.Received);
+            status = streams.Interrupted.IsCompleted ? await streams.Interrupted : signals.Received.IsCompleted ? await signals.Received : 0;
+            statistics = machine.GetStatistics();
+            if (exit is not null && plan.IsCommand && !streams.Control.InitBegan) ShowTail(machine);
+        }
+        if (status == 0 && exit is not null) status = StatusOf(exit, plan, streams.Control);
+        if (request.Stats || request.Json) StatisticsReport.Print(statistics, request.Json);
+        return status;
+    }
+
+    // A command's standard output is the command's alone: the boot then goes to standard error, and only if it was asked for.
+    private static StandardStream? SerialStream(MachinePlan plan, RunRequest request)
+    {
+        if (plan.Config.Serial.Kind != SerialKind.Console) return null;
+        if (plan.Mode is RunMode.Plain or RunMode.Shell) return new StandardStream(1);
+        return request.Verbose || request.Serial is not null ? new StandardStream(2) : null;
+    }
+
+    private static void FollowSize(VirtualMachine machine, TerminalSession? terminal)
+    {
+        if (terminal is null) return;
+        terminal.Resized = size => machine.ResizeConsole(size.Columns, size.Rows);
+        terminal.Resized(TerminalSession.Size);
+    }
+
+    private static int StatusOf(VirtualMachineExit exit, MachinePlan plan, ControlLine control)
+    {
+        switch (exit.Reason)
+        {
+            case VirtualMachineExitReason.Timeout:
+                Console.Error.WriteLine($"doppel: stopped: the time given with --timeout is over ({Sizes.Seconds(plan.Config.Timeout!.Value)})");
+                return ExitStatus.Timeout;
+            case VirtualMachineExitReason.GuestExit:
+                return exit.Status & 0xFF;
+            case VirtualMachineExitReason.Failure:
+                Console.Error.WriteLine($"doppel: internal error, please report it: {exit.Error}");
+                return ExitStatus.Failure;
+            case VirtualMachineExitReason.Reboot when control.Status is null:
+                Console.Error.WriteLine("doppel: the guest rebooted before its command ended");
+                return ExitStatus.Failure;
+            default:
+                return plan.IsCommand ? CommandStatus(control) : exit.Status & 0xFF;
+        }
+    }
+
+    // A command that switches the machine off itself has no status to report, and that is no failure.
+    private static int CommandStatus(ControlLine control)
+    {
+        if (control.Status is { } status) return status;
+        if (control.InitBegan) return ExitStatus.Success;
+        Console.Error.WriteLine("doppel: the guest went off before it ran the command; --verbose shows its whole boot");
+        return ExitStatus.Failure;
+    }
+
+    private static void ShowTail(VirtualMachine machine)
+    {
+        string[] lines = machine.Console.Output.Split('\n');
+        foreach (string line in lines.TakeLast(TailLines)) Console.Error.WriteLine(line.TrimEnd('\r'));
+    }
+}
