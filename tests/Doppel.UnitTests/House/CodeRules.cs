@@ -39,7 +39,7 @@ internal static class CodeRules
     internal static IEnumerable<string> HostClock(SourceFile file)
     {
         bool mayRead = file.Project == "Doppel.Cli" || file.Path.StartsWith("src/Doppel.Core/Time/", StringComparison.Ordinal);
-        Match match = Regex.Match(file.Code, @"\b(Stopwatch|DateTime|DateTimeOffset|TickCount64|TickCount)\b");
+        Match match = Regex.Match(file.Code, @"\bStopwatch\b|\bDateTime(Offset)?\.(Utc)?(Now|Today)\b|\bTickCount(64)?\b");
         return !mayRead && match.Success ? [$"{file.Path}: {match.Value} outside Core/Time"] : [];
     }
 

@@ -7,7 +7,7 @@ namespace Doppel.Images.Apt;
 internal static class AptSourceParser
 {
     /// <summary>Options that say how a mirror is reached or how old its index may be; trust is never taken over.</summary>
-    private static readonly Dictionary<string, string> s_keptOptions = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly IReadOnlyDictionary<string, string> s_keptOptions = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
     {
         ["check-valid-until"] = "Check-Valid-Until",
         ["valid-until-min"] = "Valid-Until-Min",
