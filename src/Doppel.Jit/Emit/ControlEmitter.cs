@@ -1,0 +1,180 @@
+using Doppel.Jit.Allocation;
+using Doppel.Jit.CodeCache;
+using Doppel.Jit.Ir;
+using Doppel.Jit.X64;
+
+namespace Doppel.Jit.Emit;
+
+/// <summary>
+/// Emits branches, jumps, exits and the cold code behind a unit. Instructions are counted where control leaves the straight line, so a
+/// branch that is not taken costs nothing.
+/// </summary>
+internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes, UnitEmission unit, Stubs stubs)
+    : EmitterBase(asm, layout, homes)
+{
+    private const int PageSize = 4096;
+    private static readonly Cond[] s_conditions = [Cond.E, Cond.Ne, Cond.L, Cond.Ge, Cond.B, Cond.Ae];
+
+    internal bool TryEmit(in IrInst inst)
+    {
+        switch (inst.Op)
+        {
+            case IrOp.Branch: EmitBranch(inst); return true;
+            case IrOp.Jump: EmitTransfer((int)inst.Imm, inst.Before); return true;
+            case IrOp.JumpIndirect: EmitJumpIndirect(inst); return true;
+            case IrOp.Interpret: EmitInterpret(inst.GuestOffset, inst.Before); return true;
+            case IrOp.FloatGuard:
+                Asm.CmpByte(Context(Layout.FloatReady), 0);
+                Asm.Jcc(Cond.E, ColdInterpret(inst));
+                return true;
+            case IrOp.RoundingGuard:
+                Asm.Op(Alu.Cmp, false, Context(Layout.RoundingMode), (int)inst.Imm);
+                Asm.Jcc(Cond.Ne, ColdInterpret(inst));
+                return true;
+            case IrOp.Fence: Asm.Mfence(); return true;
+            default: return false;
+        }
+    }
+
+    /// <summary>Makes cold code that interprets the instruction.</summary>
+    internal Label ColdInterpret(in IrInst inst)
+    {
+        Label label = Asm.NewLabel();
+        unit.Cold.Add(new ColdCode(ColdKind.Interpret, label, default, inst.GuestOffset, inst.Before));
+        return label;
+    }
+
+    /// <summary>Emits everything that was put aside.</summary>
+    internal void EmitCold()
+    {
+        // Cold code may put more cold code aside, so the list grows while it is walked.
+        for (int i = 0; i < unit.Cold.Count; i++)
+        {
+            ColdCode cold = unit.Cold[i];
+            Asm.Bind(cold.Entry);
+            switch (cold.Kind)
+            {
+                case ColdKind.Taken: EmitTransfer(cold.Value, cold.Extra); break;
+                case ColdKind.Budget:
+                    Asm.StoreImm(4, Field(nameof(NativeFrame.ExitOffset)), cold.Value);
+                    Asm.JmpAbsolute(stubs.ExitBudget);
+                    break;
+                case ColdKind.Unlinked:
+                    Asm.StoreImm(4, Field(nameof(NativeFrame.ExitOffset)), cold.Value);
+                    Asm.StoreImm(4, Field(nameof(NativeFrame.ExitLink)), cold.Extra);
+                    Asm.JmpAbsolute(stubs.ExitLink);
+                    break;
+                case ColdKind.Interpret: EmitInterpret(cold.Value, cold.Extra); break;
+                case ColdKind.Fill:
+                    Asm.MovImm(Rdx, cold.Value);
+                    Asm.CallAbsolute(stubs.Fill);
+                    Asm.Jmp(cold.Return);
+                    break;
+                default:
+                    bool isDouble = cold.Value == 8;
+                    string nan = isDouble ? nameof(NativeFrame.NanDouble) : nameof(NativeFrame.NanSingle);
+                    Asm.LoadXmm(true, (Xmm)cold.Extra, Field(nan));
+                    Asm.Jmp(cold.Return);
+                    break;
+            }
+        }
+    }
+
+    private Mem Field(string name) => Context(Layout.Frame + NativeFrame.OffsetOf(name));
+
+    private void EmitBranch(in IrInst inst)
+    {
+        Compare(inst);
+        Cond taken = s_conditions[(int)inst.Cond];
+        int target = inst.Link;
+        int count = inst.Before + 1;
+        if (target > inst.GuestOffset)
+        {
+            Label cold = Asm.NewLabel();
+            unit.Cold.Add(new ColdCode(ColdKind.Taken, cold, default, target, count));
+            Asm.Jcc(taken, cold);
+            return;
+        }
+        // Backward branches are loops: the taken path is the straight one.
+        Label next = Asm.NewLabel();
+        Asm.Jcc(taken ^ (Cond)1, next, isShort: true);
+        EmitTransfer(target, count);
+        Asm.Bind(next);
+    }
+
+    // Goes to an offset from the code page's start after count instructions of the unit.
+    private void EmitTransfer(int target, int count)
+    {
+        Label budget = Asm.NewLabel();
+        unit.Cold.Add(new ColdCode(ColdKind.Budget, budget, default, target, 0));
+        Asm.Op(Alu.Sub, true, HomeMap.Budget, count);
+        Asm.Jcc(Cond.S, budget);
+        if (target == unit.EntryOffset)
+        {
+            Asm.Jmp(unit.Entry);
+        }
+        else if (target is >= 0 and < PageSize)
+        {
+            EmitLinkedJump(target);
+        }
+        else
+        {
+            Asm.Load(8, false, Rax, Context(Layout.CodePage));
+            Asm.Op(Alu.Add, true, Rax, target);
+            EmitLookup();
+        }
+    }
+
+    private void EmitLinkedJump(int target)
+    {
+        Label unlinked = Asm.NewLabel();
+        // The distance is patched while other threads may run it: it must not straddle a cache line.
+        while ((((int)Asm.Here + 1) & 63) > 60) Asm.Byte(0x90);
+        unit.Jumps.Add(new JumpSite(Asm.Position + 1, unlinked.Id, target));
+        unit.Cold.Add(new ColdCode(ColdKind.Unlinked, unlinked, default, target, unit.FirstLink + unit.Jumps.Count - 1));
+        Asm.Jmp(unlinked);
+    }
+
+    private void EmitJumpIndirect(in IrInst inst)
+    {
+        if (inst.A >= 0 && IsHomed(inst.A) && inst.Imm != 0)
+        {
+            Asm.Lea(true, Rax, new Mem(Homes.IntegerOf(inst.A), (int)inst.Imm));
+        }
+        else
+        {
+            ReadInto(inst.A, Rax);
+            if (inst.Imm != 0) Asm.Op(Alu.Add, true, Rax, (int)inst.Imm);
+        }
+        if (inst.Dst >= 0)
+        {
+            Gpr link = Target(inst.Dst, Rcx);
+            Asm.Load(8, false, link, Context(Layout.CodePage));
+            Asm.Op(Alu.Add, true, link, inst.Link);
+            Write(inst.Dst, link);
+        }
+        Asm.Op(Alu.Sub, true, HomeMap.Budget, inst.Before + 1);
+        Asm.JccAbsolute(Cond.S, stubs.ExitBudgetIndirect);
+        EmitLookup();
+    }
+
+    // Goes to the guest-virtual address in rax. An odd address never matches, so bit 0 is left to the slow path.
+    private void EmitLookup()
+    {
+        int cache = Layout.JumpCache + (unit.Mode * JumpCacheEntry.CacheBytes);
+        Asm.Mov(false, Rcx, Rax);
+        Asm.Op(Alu.And, false, Rcx, JumpCacheEntry.IndexMask);
+        Asm.Op(Alu.Cmp, true, Rax, new Mem(HomeMap.Context, cache, Rcx, 3));
+        Asm.JccAbsolute(Cond.Ne, stubs.ExitLookup);
+        Asm.Op(Alu.And, true, Rax, -PageSize);
+        Asm.Store(8, Context(Layout.CodePage), Rax);
+        Asm.Jmp(new Mem(HomeMap.Context, cache + 8, Rcx, 3));
+    }
+
+    private void EmitInterpret(int offset, int before)
+    {
+        if (before != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, before);
+        Asm.StoreImm(4, Field(nameof(NativeFrame.ExitOffset)), offset);
+        Asm.JmpAbsolute(stubs.ExitInterpret);
+    }
+}

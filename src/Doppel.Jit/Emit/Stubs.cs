@@ -1,0 +1,143 @@
+using Doppel.Jit.Allocation;
+using Doppel.Jit.CodeCache;
+using Doppel.Jit.Ir;
+using Doppel.Jit.X64;
+
+namespace Doppel.Jit.Emit;
+
+/// <summary>Addresses, in the executable view, of the code that all units share.</summary>
+internal sealed record Stubs
+{
+    /// <summary>Function (context, code) to <see cref="NativeExit"/>.</summary>
+    internal nint Enter { get; private set; }
+
+    /// <summary>Exits by <see cref="NativeExit"/>; registers hold the slots. Those with an address take it in rax.</summary>
+    internal nint ExitBudget { get; private set; }
+
+    internal nint ExitBudgetIndirect { get; private set; }
+
+    internal nint ExitLink { get; private set; }
+
+    internal nint ExitLookup { get; private set; }
+
+    internal nint ExitInterpret { get; private set; }
+
+    /// <summary>Called with rax = guest address and edx = packed; returns with rax = host address, all slots kept, or exits.</summary>
+    internal nint Fill { get; private set; }
+
+    internal int CodeBytes { get; private set; }
+
+    internal static Stubs Emit(Assembler asm, ContextLayout layout, HomeMap homes) => new Writer(asm, layout, homes).Write();
+
+    private sealed class Writer(Assembler asm, ContextLayout layout, HomeMap homes) : EmitterBase(asm, layout, homes)
+    {
+        private static readonly Gpr[] s_saved = [Gpr.Rbx, Gpr.Rbp, Gpr.R12, Gpr.R13, Gpr.R14, Gpr.R15];
+
+        internal Stubs Write()
+        {
+            Stubs stubs = new();
+            nint start = Asm.Here;
+            stubs.Enter = EmitEnter();
+            Label tail = Asm.NewLabel(), exit = Asm.NewLabel();
+            stubs.ExitBudget = EmitExit(NativeExit.Budget, exit, hasAddress: false);
+            stubs.ExitBudgetIndirect = EmitExit(NativeExit.BudgetIndirect, exit, hasAddress: true);
+            stubs.ExitLink = EmitExit(NativeExit.Link, exit, hasAddress: false);
+            stubs.ExitLookup = EmitExit(NativeExit.Lookup, exit, hasAddress: true);
+            stubs.ExitInterpret = EmitExit(NativeExit.Interpret, exit, hasAddress: false);
+            EmitTail(exit, tail);
+            stubs.Fill = EmitFill(tail);
+            Asm.ResolveLabels();
+            stubs.CodeBytes = (int)(Asm.Here - start);
+            return stubs;
+        }
+
+        private Mem Field(string name) => Context(Layout.Frame + NativeFrame.OffsetOf(name));
+
+        private nint EmitEnter()
+        {
+            nint entry = Asm.Here;
+            foreach (Gpr saved in s_saved) Asm.Push(saved);
+            Asm.Op(Alu.Sub, true, Gpr.Rsp, 8);
+            Asm.Mov(true, HomeMap.Context, Gpr.Rdi);
+            Asm.Mov(true, Rax, Gpr.Rsi);
+            Asm.Stmxcsr(Field(nameof(NativeFrame.HostMxcsr)));
+            Asm.Ldmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
+            Asm.Load(8, false, HomeMap.Budget, Field(nameof(NativeFrame.Budget)));
+            LoadHomes(volatileOnly: false);
+            Asm.Jmp(Rax);
+            return entry;
+        }
+
+        private nint EmitExit(NativeExit reason, Label exit, bool hasAddress)
+        {
+            Asm.Align(16);
+            nint entry = Asm.Here;
+            if (hasAddress) Asm.Store(8, Field(nameof(NativeFrame.ExitAddress)), Rax);
+            Asm.MovImm(Rax, (int)reason);
+            Asm.Jmp(exit);
+            return entry;
+        }
+
+        private void EmitTail(Label exit, Label tail)
+        {
+            Asm.Bind(exit);
+            StoreHomes();
+            Asm.Stmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
+            Asm.Ldmxcsr(Field(nameof(NativeFrame.HostMxcsr)));
+            Asm.Bind(tail);
+            Asm.Store(8, Field(nameof(NativeFrame.Budget)), HomeMap.Budget);
+            Asm.Op(Alu.Add, true, Gpr.Rsp, 8);
+            for (int i = s_saved.Length - 1; i >= 0; i--) Asm.Pop(s_saved[i]);
+            Asm.Ret();
+        }
+
+        private nint EmitFill(Label tail)
+        {
+            Asm.Align(16);
+            nint entry = Asm.Here;
+            Label fail = Asm.NewLabel();
+            Asm.Push(Rdx);
+            StoreHomes();
+            Asm.Stmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
+            Asm.Ldmxcsr(Field(nameof(NativeFrame.HostMxcsr)));
+            Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
+            Asm.Mov(true, Gpr.Rsi, Rax);
+            Asm.Call(Field(nameof(NativeFrame.FillHelper)));
+            Asm.Pop(Rdx);
+            Asm.Test(true, Rax, Rax);
+            Asm.Jcc(Cond.E, fail);
+            Asm.Ldmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
+            LoadHomes(volatileOnly: true);
+            Asm.Ret();
+            Asm.Bind(fail);
+            Asm.Op(Alu.Add, true, Gpr.Rsp, 8);
+            Asm.Mov(false, Rcx, Rdx);
+            Asm.Op(Alu.And, false, Rcx, 0xFFF);
+            Asm.Store(4, Field(nameof(NativeFrame.ExitOffset)), Rcx);
+            Asm.ShiftImm(Shift.Shr, false, Rdx, NativeFrame.PackedBeforeShift);
+            Asm.Op(Alu.Sub, true, HomeMap.Budget, Rdx);
+            Asm.MovImm(Rax, (int)NativeExit.Interpret);
+            Asm.Jmp(tail);
+            return entry;
+        }
+
+        private void StoreHomes()
+        {
+            foreach (short slot in Homes.HomedSlots)
+            {
+                if (Homes.IsFloat(slot)) Asm.StoreXmm(true, Homes.PlaceOf(slot), Homes.FloatOf(slot));
+                else Asm.Store(8, Homes.PlaceOf(slot), Homes.IntegerOf(slot));
+            }
+        }
+
+        // The System V ABI lets a callee destroy everything but the saved registers.
+        private void LoadHomes(bool volatileOnly)
+        {
+            foreach (short slot in Homes.HomedSlots)
+            {
+                if (Homes.IsFloat(slot)) Asm.LoadXmm(true, Homes.FloatOf(slot), Homes.PlaceOf(slot));
+                else if (!volatileOnly || !s_saved.Contains(Homes.IntegerOf(slot))) Asm.Load(8, false, Homes.IntegerOf(slot), Homes.PlaceOf(slot));
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+namespace Doppel.Jit.Ir;
+
+/// <summary>
+/// Operations of the intermediate representation. Operands are slots (places of the guest's state, each with a fixed home) and constants.
+/// <c>A</c> absent reads as zero; <c>B</c> absent reads as <c>Imm</c>. With <see cref="IrInst.Word"/> the operation is on 32 bits and the
+/// result is sign-extended.
+/// </summary>
+internal enum IrOp : byte
+{
+    Nop,
+
+    // Integer: Dst = A op B.
+    Mov, Add, Sub, And, Or, Xor, Shl, Shr, Sar, Mul, MulHighSigned, MulHighUnsigned, MulHighSignedUnsigned,
+    DivSigned, DivUnsigned, RemSigned, RemUnsigned, SetLess, SetLessUnsigned,
+    AndNot, OrNot, XorNot, Min, MinUnsigned, Max, MaxUnsigned, Rol, Ror,
+
+    /// <summary>Dst = (A &lt;&lt; Imm) + B, A taken as unsigned 32 bits with <see cref="IrInst.Word"/>.</summary>
+    ShlAdd,
+
+    // Integer, one operand: Dst = op A.
+    LeadingZeros, TrailingZeros, PopCount, ByteSwap,
+
+    /// <summary>Dst = the low Size bytes of A, extended.</summary>
+    Extend,
+
+    /// <summary>Dst = (zero-extended low 32 bits of A) &lt;&lt; Imm.</summary>
+    ZeroExtendShl,
+
+    /// <summary>Dst = guest-virtual address of the code page + Imm.</summary>
+    CodeAddress,
+
+    // Memory at A + Imm, Size bytes.
+    Load, Store, LoadFloat, StoreFloat,
+
+    // Atomics at A. Dst = old value; B = operand.
+    AtomicSwap, AtomicAdd, AtomicAnd, AtomicOr, AtomicXor, AtomicMin, AtomicMax, AtomicMinUnsigned, AtomicMaxUnsigned,
+    LoadReserved, StoreConditional,
+
+    /// <summary>Stores before it are seen before loads after it.</summary>
+    Fence,
+
+    /// <summary>Goes to Link (offset from the code page's start) if A and B are in the relation.</summary>
+    Branch,
+
+    /// <summary>Goes to Imm (offset from the code page's start).</summary>
+    Jump,
+
+    /// <summary>Goes to the address A + Imm; bit 0 is ignored.</summary>
+    JumpIndirect,
+
+    /// <summary>Leaves generated code in front of this guest instruction: the interpreter runs it.</summary>
+    Interpret,
+
+    // Floating point; Size 4 or 8, singles are boxed (upper half all ones).
+    /// <summary>Goes to the interpreter unless floating point is usable and the rounding mode is one the host knows.</summary>
+    FloatGuard,
+
+    /// <summary>Goes to the interpreter unless the dynamic rounding mode is Imm.</summary>
+    RoundingGuard,
+    FloatAdd, FloatSub, FloatMul, FloatDiv, FloatSqrt, FloatMulAdd, FloatMulSub, FloatNegMulAdd, FloatNegMulSub,
+    FloatCopySign, FloatCopySignNegated, FloatXorSign, FloatEqual, FloatLess, FloatLessEqual,
+
+    /// <summary>Dst (float, Size) = A (float of the other size).</summary>
+    FloatConvert,
+
+    /// <summary>Dst (float, Size) = A (integer of 32 bits with Word, else 64; signed).</summary>
+    FloatFromInt,
+
+    /// <summary>Dst = A (float, Size) to signed 32 bits with Word, else 64; truncates with Imm 1, else the dynamic rounding.</summary>
+    FloatToInt,
+
+    /// <summary>Dst (float) = bits of A.</summary>
+    FloatFromBits,
+
+    /// <summary>Dst = bits of A (float), sign-extended from Size.</summary>
+    FloatToBits,
+}
+
+/// <summary>Relations of <see cref="IrOp.Branch"/>; the lowest bit negates.</summary>
+internal enum IrCond : byte
+{
+    Equal, NotEqual, Less, GreaterOrEqual, LessUnsigned, GreaterOrEqualUnsigned,
+}
+
+/// <summary>One operation of a unit: plain data in the unit's arena.</summary>
+internal struct IrInst
+{
+    /// <summary>Slot number that stands for "absent".</summary>
+    internal const short None = -1;
+
+    internal IrOp Op;
+
+    /// <summary>Size of the memory access or float in bytes.</summary>
+    internal byte Size;
+
+    internal bool Signed;
+    internal bool Word;
+    internal IrCond Cond;
+    internal short Dst, A, B, C;
+    internal long Imm;
+
+    /// <summary>Offset from the code page's start: target of a branch, return address of an indirect jump that has a destination.</summary>
+    internal int Link;
+
+    /// <summary>Offset of the guest instruction on its page, and number of guest instructions of the unit before it.</summary>
+    internal ushort GuestOffset, Before;
+}

@@ -1,0 +1,176 @@
+using Doppel.Jit.Ir;
+
+namespace Doppel.RiscV.Translate;
+
+/// <summary>Lifts F and D. False means that the interpreter must do it.</summary>
+internal sealed class FloatLifter(UnitBuilder builder)
+{
+    private const uint RoundTowardZero = 1, DynamicRounding = 7;
+
+    internal bool TryLift(in Operands o) => o.Opcode switch
+    {
+        Operands.LoadFp => LiftLoad(o),
+        Operands.StoreFp => LiftStore(o),
+        Operands.MulAdd => LiftFused(o, IrOp.FloatMulAdd),
+        Operands.MulSub => LiftFused(o, IrOp.FloatMulSub),
+        Operands.NegMulSub => LiftFused(o, IrOp.FloatNegMulSub),
+        Operands.NegMulAdd => LiftFused(o, IrOp.FloatNegMulAdd),
+        Operands.OpFp => LiftOp(o),
+        _ => false,
+    };
+
+    private static short Slot(uint register) => (short)(UnitBuilder.FirstFloat + register);
+
+    // Checked once in a unit: nothing inside one changes mstatus or frm.
+    private void Guard()
+    {
+        if (builder.FloatChecked) return;
+        builder.Add(IrOp.FloatGuard);
+        builder.FloatChecked = true;
+    }
+
+    // The host rounds as frm says; an instruction that names another mode is the interpreter's.
+    private bool TryGuardRounding(in Operands o)
+    {
+        if (o.Funct3 is 4 or 5 or 6) return false;
+        Guard();
+        if (o.Funct3 != DynamicRounding) builder.Add(IrOp.RoundingGuard).Imm = o.Funct3;
+        return true;
+    }
+
+    private bool LiftLoad(in Operands o)
+    {
+        if (o.Funct3 is not (2 or 3)) return false;
+        Guard();
+        builder.AddAccess(IrOp.LoadFloat, o.Rs1, o.ImmI, 1 << (int)o.Funct3).Dst = Slot(o.Rd);
+        return true;
+    }
+
+    private bool LiftStore(in Operands o)
+    {
+        if (o.Funct3 is not (2 or 3)) return false;
+        Guard();
+        builder.AddAccess(IrOp.StoreFloat, o.Rs1, o.ImmS, 1 << (int)o.Funct3).B = Slot(o.Rs2);
+        return true;
+    }
+
+    private bool LiftFused(in Operands o, IrOp op)
+    {
+        uint format = (o.Word >> 25) & 3;
+        if (format > 1 || !TryGuardRounding(o)) return false;
+        ref IrInst inst = ref AddFloat(op, o, format);
+        inst.B = Slot(o.Rs2);
+        inst.C = Slot(o.Rs3);
+        return true;
+    }
+
+    private bool LiftOp(in Operands o)
+    {
+        uint format = o.Funct7 & 3;
+        if (format > 1) return false;
+        switch (o.Funct7 >> 2)
+        {
+            case 0: return LiftArithmetic(o, IrOp.FloatAdd, format);
+            case 1: return LiftArithmetic(o, IrOp.FloatSub, format);
+            case 2: return LiftArithmetic(o, IrOp.FloatMul, format);
+            case 3: return LiftArithmetic(o, IrOp.FloatDiv, format);
+            case 0x0B when o.Rs2 == 0:
+                if (!TryGuardRounding(o)) return false;
+                AddFloat(IrOp.FloatSqrt, o, format);
+                return true;
+            case 4 when o.Funct3 <= 2: return LiftSign(o, format);
+            case 0x14 when o.Funct3 <= 2: return LiftCompare(o, format);
+            case 8: return LiftConvert(o, format);
+            case 0x18: return LiftToInt(o, format);
+            case 0x1A: return LiftFromInt(o, format);
+            case 0x1C when o.Rs2 == 0 && o.Funct3 == 0: return LiftToBits(o, format);
+            case 0x1E when o.Rs2 == 0 && o.Funct3 == 0: return LiftFromBits(o, format);
+            default: return false;
+        }
+    }
+
+    private ref IrInst AddFloat(IrOp op, in Operands o, uint format)
+    {
+        ref IrInst inst = ref builder.Add(op);
+        inst.Dst = Slot(o.Rd);
+        inst.A = Slot(o.Rs1);
+        inst.Size = SizeOf(format);
+        return ref inst;
+    }
+
+    private static byte SizeOf(uint format) => (byte)(format == 0 ? 4 : 8);
+
+    private bool LiftArithmetic(in Operands o, IrOp op, uint format)
+    {
+        if (!TryGuardRounding(o)) return false;
+        AddFloat(op, o, format).B = Slot(o.Rs2);
+        return true;
+    }
+
+    private bool LiftSign(in Operands o, uint format)
+    {
+        Guard();
+        IrOp op = o.Funct3 switch { 0 => IrOp.FloatCopySign, 1 => IrOp.FloatCopySignNegated, _ => IrOp.FloatXorSign };
+        AddFloat(op, o, format).B = Slot(o.Rs2);
+        return true;
+    }
+
+    private bool LiftCompare(in Operands o, uint format)
+    {
+        Guard();
+        IrOp op = o.Funct3 switch { 0 => IrOp.FloatLessEqual, 1 => IrOp.FloatLess, _ => IrOp.FloatEqual };
+        builder.Forget(o.Rd);
+        ref IrInst inst = ref AddFloat(op, o, format);
+        inst.B = Slot(o.Rs2);
+        inst.Dst = UnitBuilder.Destination(o.Rd);
+        return true;
+    }
+
+    private bool LiftConvert(in Operands o, uint format)
+    {
+        if (o.Rs2 != 1 - format || !TryGuardRounding(o)) return false;
+        AddFloat(IrOp.FloatConvert, o, format);
+        return true;
+    }
+
+    // To signed integers only; the unsigned ones have ranges that the host cannot check.
+    private bool LiftToInt(in Operands o, uint format)
+    {
+        if (o.Rs2 is not (0 or 2)) return false;
+        bool truncate = o.Funct3 == RoundTowardZero;
+        if (truncate) Guard();
+        else if (!TryGuardRounding(o)) return false;
+        builder.Forget(o.Rd);
+        ref IrInst inst = ref AddFloat(IrOp.FloatToInt, o, format);
+        inst.Dst = UnitBuilder.Destination(o.Rd);
+        inst.Word = o.Rs2 == 0;
+        inst.Imm = truncate ? 1 : 0;
+        return true;
+    }
+
+    private bool LiftFromInt(in Operands o, uint format)
+    {
+        // Unsigned 64 bits have no host instruction.
+        if (o.Rs2 > 2 || !TryGuardRounding(o)) return false;
+        ref IrInst inst = ref AddFloat(IrOp.FloatFromInt, o, format);
+        inst.A = UnitBuilder.Source(o.Rs1);
+        inst.Word = o.Rs2 <= 1;
+        inst.Signed = o.Rs2 != 1;
+        return true;
+    }
+
+    private bool LiftToBits(in Operands o, uint format)
+    {
+        Guard();
+        builder.Forget(o.Rd);
+        AddFloat(IrOp.FloatToBits, o, format).Dst = UnitBuilder.Destination(o.Rd);
+        return true;
+    }
+
+    private bool LiftFromBits(in Operands o, uint format)
+    {
+        Guard();
+        AddFloat(IrOp.FloatFromBits, o, format).A = UnitBuilder.Source(o.Rs1);
+        return true;
+    }
+}

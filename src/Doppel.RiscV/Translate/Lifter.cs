@@ -1,0 +1,200 @@
+using System.Buffers.Binary;
+using Doppel.Jit.Ir;
+using Doppel.RiscV.Decode;
+
+namespace Doppel.RiscV.Translate;
+
+/// <summary>
+/// Lifts guest code to the compiler's operations, from an entry along the straight line: through branches that are not taken and forward
+/// jumps, up to the end of the page. What it does not lift becomes an exit to the interpreter, so semantics beyond the common case stand
+/// once. One thread at a time.
+/// </summary>
+internal sealed class Lifter
+{
+    /// <summary>Guest instructions of the longest unit.</summary>
+    internal const int MaxInstructions = 64;
+
+    private const int PageSize = 4096;
+    private readonly UnitBuilder _builder = new();
+    private readonly FloatLifter _float;
+    private readonly bool _shared;
+
+    /// <param name="shared">True if other harts run at the same time, so that fences matter.</param>
+    internal Lifter(bool shared)
+    {
+        _shared = shared;
+        _float = new FloatLifter(_builder);
+    }
+
+    /// <summary>Lifts the unit that starts at an offset of a page. The result is valid until the next call.</summary>
+    internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode)
+    {
+        _builder.Begin(offset, mode);
+        while (!_builder.IsClosed)
+        {
+            if (offset >= PageSize || _builder.Unit.GuestCount >= MaxInstructions)
+            {
+                EndAt(offset);
+                break;
+            }
+            offset = LiftOne(page, offset);
+        }
+        return _builder.Unit;
+    }
+
+    // Ends the unit in front of an instruction. That is a jump of no instruction, so the count takes the one back that a jump adds.
+    private void EndAt(int offset)
+    {
+        _builder.BeginInstruction(offset, 0);
+        ref IrInst jump = ref _builder.Close(IrOp.Jump);
+        jump.Imm = offset;
+    }
+
+    private int LiftOne(ReadOnlySpan<byte> page, int offset)
+    {
+        uint word = BinaryPrimitives.ReadUInt16LittleEndian(page[offset..]);
+        int length = (word & 3) == 3 ? 4 : 2;
+        _builder.BeginInstruction(offset, length);
+        if (offset + length > PageSize)
+        {
+            _builder.Close(IrOp.Interpret);
+            return offset;
+        }
+        word = length == 4 ? BinaryPrimitives.ReadUInt32LittleEndian(page[offset..]) : CompressedExpander.Expand(word);
+        Operands o = new(word);
+        if (o.Opcode == Operands.Jal) return LiftJal(o);
+        if (!TryLift(o)) _builder.Close(IrOp.Interpret);
+        else _builder.EndInstruction();
+        return offset + length;
+    }
+
+    private bool TryLift(in Operands o)
+    {
+        switch (o.Opcode)
+        {
+            case Operands.Load: return LiftLoad(o);
+            case Operands.Store: return LiftStore(o);
+            case Operands.Branch: return LiftBranch(o);
+            case Operands.Jalr: return LiftJalr(o);
+            case Operands.Lui: _builder.Constant(o.Rd, o.ImmU); return true;
+            case Operands.Auipc: _builder.CodeAddress(o.Rd, _builder.Offset + o.ImmU); return true;
+            case Operands.OpImm: return IntegerLifter.LiftOpImm(_builder, o);
+            case Operands.OpImm32: return IntegerLifter.LiftOpImm32(_builder, o);
+            case Operands.Op: return IntegerLifter.LiftOp(_builder, o);
+            case Operands.Op32: return IntegerLifter.LiftOp32(_builder, o);
+            case Operands.MiscMem: return LiftFence(o);
+            case Operands.Amo: return LiftAtomic(o);
+            default: return _float.TryLift(o);
+        }
+    }
+
+    private bool LiftLoad(in Operands o)
+    {
+        if (o.Funct3 == 7) return false;
+        int size = 1 << (int)(o.Funct3 & 3);
+        ref IrInst inst = ref _builder.AddAccess(IrOp.Load, o.Rs1, o.ImmI, size);
+        inst.Signed = o.Funct3 < 4;
+        inst.Dst = UnitBuilder.Destination(o.Rd);
+        _builder.Forget(o.Rd);
+        return true;
+    }
+
+    private bool LiftStore(in Operands o)
+    {
+        if (o.Funct3 > 3) return false;
+        ref IrInst inst = ref _builder.AddAccess(IrOp.Store, o.Rs1, o.ImmS, 1 << (int)o.Funct3);
+        inst.B = UnitBuilder.Source(o.Rs2);
+        return true;
+    }
+
+    private bool LiftBranch(in Operands o)
+    {
+        if (o.Funct3 is 2 or 3) return false;
+        ref IrInst inst = ref _builder.Add(IrOp.Branch);
+        inst.Cond = o.Funct3 switch
+        {
+            0 => IrCond.Equal,
+            1 => IrCond.NotEqual,
+            4 => IrCond.Less,
+            5 => IrCond.GreaterOrEqual,
+            6 => IrCond.LessUnsigned,
+            _ => IrCond.GreaterOrEqualUnsigned,
+        };
+        inst.A = UnitBuilder.Source(o.Rs1);
+        if (_builder.TryConstant(o.Rs2, out long constant)) inst.Imm = constant;
+        else inst.B = (short)o.Rs2;
+        inst.Link = _builder.Offset + o.ImmB;
+        return true;
+    }
+
+    // A jump forward on the page goes on in the same unit.
+    private int LiftJal(in Operands o)
+    {
+        int target = _builder.Offset + o.ImmJ;
+        _builder.CodeAddress(o.Rd, _builder.Offset + _builder.Length);
+        if (o.Rd == 0 && target > _builder.Offset && target < PageSize)
+        {
+            _builder.EndInstruction();
+            return target;
+        }
+        CloseWithJump(target);
+        return target;
+    }
+
+    private void CloseWithJump(int target)
+    {
+        ref IrInst jump = ref _builder.Close(IrOp.Jump);
+        jump.Imm = target;
+        jump.Before++;
+    }
+
+    private bool LiftJalr(in Operands o)
+    {
+        if (o.Funct3 != 0) return false;
+        int next = _builder.Offset + _builder.Length;
+        if (_builder.IsCodeRelative(o.Rs1, out long offset) && offset + o.ImmI == (int)(offset + o.ImmI))
+        {
+            // AUIPC and JALR: the target is known after all.
+            _builder.CodeAddress(o.Rd, next);
+            CloseWithJump((int)(offset + o.ImmI) & ~1);
+            return true;
+        }
+        ref IrInst inst = ref _builder.Close(IrOp.JumpIndirect);
+        inst.A = UnitBuilder.Source(o.Rs1);
+        inst.Imm = o.ImmI;
+        inst.Dst = UnitBuilder.Destination(o.Rd);
+        inst.Link = next;
+        return true;
+    }
+
+    // FENCE: hosts keep all orders but that of a store before a load. FENCE.I and the cache-block operations are the interpreter's.
+    private bool LiftFence(in Operands o)
+    {
+        if (o.Funct3 != 0) return false;
+        bool storesBefore = (o.Word & (5 << 24)) != 0, loadsAfter = (o.Word & (10 << 20)) != 0;
+        if (_shared && storesBefore && loadsAfter) _builder.Add(IrOp.Fence);
+        return true;
+    }
+
+    private bool LiftAtomic(in Operands o)
+    {
+        if (o.Funct3 is not (2 or 3)) return false;
+        IrOp op = (o.Word >> 27) switch
+        {
+            0 => IrOp.AtomicAdd,
+            1 => IrOp.AtomicSwap,
+            2 when o.Rs2 == 0 => IrOp.LoadReserved,
+            3 => IrOp.StoreConditional,
+            4 => IrOp.AtomicXor,
+            8 => IrOp.AtomicOr,
+            12 => IrOp.AtomicAnd,
+            _ => IrOp.Nop,
+        };
+        if (op == IrOp.Nop) return false;
+        ref IrInst inst = ref _builder.AddAccess(op, o.Rs1, 0, 1 << (int)o.Funct3);
+        inst.B = UnitBuilder.Source(o.Rs2);
+        inst.Dst = UnitBuilder.Destination(o.Rd);
+        _builder.Forget(o.Rd);
+        return true;
+    }
+}
