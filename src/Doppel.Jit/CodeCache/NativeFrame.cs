@@ -22,55 +22,73 @@ internal enum NativeExit
 }
 
 /// <summary>What generated code and its host exchange, in the native context. The layout is part of generated code.</summary>
-[StructLayout(LayoutKind.Sequential)]
+[StructLayout(LayoutKind.Explicit, Size = Bytes)]
 internal struct NativeFrame
 {
+    internal const int BudgetAt = 0, ExitOffsetAt = 8, ExitLinkAt = 12, ExitAddressAt = 16, GuestMxcsrAt = 24, HostMxcsrAt = 28, FillHelperAt = 32;
+    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, Bytes = 112;
+
+    /// <summary>The fields of the packed argument of <see cref="FillHelper"/>.</summary>
+    internal const int PackedSizeShift = 12, PackedWrite = 1 << 14, PackedAtomic = 1 << 15, PackedBeforeShift = 16;
+
+    /// <summary>All exceptions masked, round to nearest, no flags.</summary>
+    internal const uint DefaultMxcsr = 0x1F80;
+
     /// <summary>Instructions that may begin before generated code comes back; may end below zero by as much as one unit.</summary>
+    [FieldOffset(BudgetAt)]
     internal long Budget;
 
+    [FieldOffset(ExitOffsetAt)]
     internal int ExitOffset;
 
+    [FieldOffset(ExitLinkAt)]
     internal int ExitLink;
 
+    [FieldOffset(ExitAddressAt)]
     internal ulong ExitAddress;
 
     /// <summary>MXCSR of the guest (rounding mode and accrued flags) and of the host.</summary>
-    internal uint GuestMxcsr, HostMxcsr;
+    [FieldOffset(GuestMxcsrAt)]
+    internal uint GuestMxcsr;
+
+    [FieldOffset(HostMxcsrAt)]
+    internal uint HostMxcsr;
 
     /// <summary>
     /// Finds the host address of a guest access that missed the TLB: (context, address, packed) to host address, or zero when the
     /// interpreter must do it. Packed has the instruction's page offset in bits 0–11, the binary logarithm of the size in 12–13,
     /// write in 14, atomic in 15, and the number of instructions before it from 16.
     /// </summary>
+    [FieldOffset(FillHelperAt)]
     internal nint FillHelper;
 
-    /// <summary>Upper half all ones: boxes a single. 16 bytes.</summary>
-    internal ulong BoxLow, BoxHigh;
+    /// <summary>Upper half all ones: boxes a single. Padded to 16 bytes, as are the sign bits.</summary>
+    [FieldOffset(BoxAt)]
+    internal ulong Box;
 
-    /// <summary>Sign bit of a double, of a single; each padded to 16 bytes.</summary>
-    internal ulong SignDouble, SignDoubleHigh, SignSingle, SignSingleHigh;
+    [FieldOffset(SignDoubleAt)]
+    internal ulong SignDouble;
 
-    /// <summary>The canonical NaNs, boxed.</summary>
-    internal ulong NanDouble, NanSingle;
+    [FieldOffset(SignSingleAt)]
+    internal ulong SignSingle;
 
-    internal const int PackedSizeShift = 12, PackedWrite = 1 << 14, PackedAtomic = 1 << 15, PackedBeforeShift = 16;
+    /// <summary>The canonical NaNs, the single one boxed.</summary>
+    [FieldOffset(NanDoubleAt)]
+    internal ulong NanDouble;
 
-    /// <summary>Offset of a field.</summary>
-    internal static int OffsetOf(string field) => (int)Marshal.OffsetOf<NativeFrame>(field);
+    [FieldOffset(NanSingleAt)]
+    internal ulong NanSingle;
 
     /// <summary>Sets the constants.</summary>
     internal static void Initialise(ref NativeFrame frame)
     {
-        frame.BoxLow = 0xFFFF_FFFF_0000_0000;
+        frame.Box = 0xFFFF_FFFF_0000_0000;
         frame.SignDouble = 1UL << 63;
         frame.SignSingle = 1UL << 31;
         frame.NanDouble = 0x7FF8_0000_0000_0000;
         frame.NanSingle = 0xFFFF_FFFF_7FC0_0000;
         frame.GuestMxcsr = frame.HostMxcsr = DefaultMxcsr;
     }
-
-    /// <summary>All exceptions masked, round to nearest, no flags.</summary>
-    internal const uint DefaultMxcsr = 0x1F80;
 }
 
 /// <summary>One entry of a jump cache.</summary>
@@ -83,7 +101,7 @@ internal struct JumpCacheEntry
     internal nint Code;
 
     /// <summary>Entries of one cache.</summary>
-    internal const int Entries = 2048;
+    internal const int Entries = 8192;
 
     /// <summary>Bits of the address that select the entry; they count in steps of two.</summary>
     internal const int IndexMask = (Entries - 1) << 1;

@@ -56,12 +56,12 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
             {
                 case ColdKind.Taken: EmitTransfer(cold.Value, cold.Extra); break;
                 case ColdKind.Budget:
-                    Asm.StoreImm(4, Field(nameof(NativeFrame.ExitOffset)), cold.Value);
+                    Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
                     Asm.JmpAbsolute(stubs.ExitBudget);
                     break;
                 case ColdKind.Unlinked:
-                    Asm.StoreImm(4, Field(nameof(NativeFrame.ExitOffset)), cold.Value);
-                    Asm.StoreImm(4, Field(nameof(NativeFrame.ExitLink)), cold.Extra);
+                    Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
+                    Asm.StoreImm(4, Field(NativeFrame.ExitLinkAt), cold.Extra);
                     Asm.JmpAbsolute(stubs.ExitLink);
                     break;
                 case ColdKind.Interpret: EmitInterpret(cold.Value, cold.Extra); break;
@@ -71,16 +71,14 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
                     Asm.Jmp(cold.Return);
                     break;
                 default:
-                    bool isDouble = cold.Value == 8;
-                    string nan = isDouble ? nameof(NativeFrame.NanDouble) : nameof(NativeFrame.NanSingle);
-                    Asm.LoadXmm(true, (Xmm)cold.Extra, Field(nan));
+                    Asm.LoadXmm(true, (Xmm)cold.Extra, Field(cold.Value == 8 ? NativeFrame.NanDoubleAt : NativeFrame.NanSingleAt));
                     Asm.Jmp(cold.Return);
                     break;
             }
         }
     }
 
-    private Mem Field(string name) => Context(Layout.Frame + NativeFrame.OffsetOf(name));
+    private Mem Field(int offset) => Context(Layout.Frame + offset);
 
     private void EmitBranch(in IrInst inst)
     {
@@ -174,7 +172,7 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
     private void EmitInterpret(int offset, int before)
     {
         if (before != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, before);
-        Asm.StoreImm(4, Field(nameof(NativeFrame.ExitOffset)), offset);
+        Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), offset);
         Asm.JmpAbsolute(stubs.ExitInterpret);
     }
 }

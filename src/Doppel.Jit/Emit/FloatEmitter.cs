@@ -52,7 +52,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
         }
     }
 
-    private Mem Field(string name) => Context(Layout.Frame + NativeFrame.OffsetOf(name));
+    private Mem Field(int offset) => Context(Layout.Frame + offset);
 
     private Xmm ReadFloat(short slot, Xmm scratch)
     {
@@ -147,7 +147,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
         bool isDouble = inst.Size == 8;
         RequireBoxed(inst, inst.A);
         RequireBoxed(inst, inst.B);
-        Mem sign = Field(isDouble ? nameof(NativeFrame.SignDouble) : nameof(NativeFrame.SignSingle));
+        Mem sign = Field(isDouble ? NativeFrame.SignDoubleAt : NativeFrame.SignSingleAt);
         Xmm target = TargetFloat(inst.Dst);
         Xmm a = ReadFloat(inst.A, X0);
         if (inst.A == inst.B)
@@ -230,7 +230,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
         else
         {
             Xmm a = ReadFloat(inst.A, X0);
-            Asm.LoadXmm(true, X1, Field(nameof(NativeFrame.BoxLow)));
+            Asm.LoadXmm(true, X1, Field(NativeFrame.BoxAt));
             Asm.ConvertPrecision(true, target, X1, a);
         }
         EmitCanonicalNan(toDouble, target);
@@ -243,7 +243,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
         Xmm target = TargetFloat(inst.Dst);
         // The upper part must come from somewhere that does not wait for an old value.
         if (isDouble) Asm.Logic(VectorForms.XorOp, X1, X1, X1);
-        else Asm.LoadXmm(true, X1, Field(nameof(NativeFrame.BoxLow)));
+        else Asm.LoadXmm(true, X1, Field(NativeFrame.BoxAt));
         Gpr a = Read(inst.A, Rax);
         bool wide = !inst.Word;
         if (inst.Word && !inst.Signed)
@@ -273,7 +273,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
     {
         Xmm target = TargetFloat(inst.Dst);
         Asm.MoveToXmm(inst.Size == 8, target, Read(inst.A, Rax));
-        if (inst.Size == 4) Asm.Logic(VectorForms.OrOp, target, target, Field(nameof(NativeFrame.BoxLow)));
+        if (inst.Size == 4) Asm.Logic(VectorForms.OrOp, target, target, Field(NativeFrame.BoxAt));
         WriteFloat(inst.Dst, target, boxed: inst.Size == 4);
     }
 

@@ -55,7 +55,7 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
         bool isDouble = inst.Size == 8;
         Xmm target = Homes.HasRegister(inst.Dst) ? Homes.FloatOf(inst.Dst) : X0;
         Asm.LoadXmm(isDouble, target, new Mem(Rax));
-        if (!isDouble) Asm.Logic(VectorForms.OrOp, target, target, Context(Layout.Frame + NativeFrame.OffsetOf(nameof(NativeFrame.BoxLow))));
+        if (!isDouble) Asm.Logic(VectorForms.OrOp, target, target, Context(Layout.Frame + NativeFrame.BoxAt));
         if (target == X0) Asm.StoreXmm(true, Homes.PlaceOf(inst.Dst), X0);
     }
 

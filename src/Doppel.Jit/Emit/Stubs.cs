@@ -51,7 +51,7 @@ internal sealed record Stubs
             return stubs;
         }
 
-        private Mem Field(string name) => Context(Layout.Frame + NativeFrame.OffsetOf(name));
+        private Mem Field(int offset) => Context(Layout.Frame + offset);
 
         private nint EmitEnter()
         {
@@ -60,9 +60,9 @@ internal sealed record Stubs
             Asm.Op(Alu.Sub, true, Gpr.Rsp, 8);
             Asm.Mov(true, HomeMap.Context, Gpr.Rdi);
             Asm.Mov(true, Rax, Gpr.Rsi);
-            Asm.Stmxcsr(Field(nameof(NativeFrame.HostMxcsr)));
-            Asm.Ldmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
-            Asm.Load(8, false, HomeMap.Budget, Field(nameof(NativeFrame.Budget)));
+            Asm.Stmxcsr(Field(NativeFrame.HostMxcsrAt));
+            Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            Asm.Load(8, false, HomeMap.Budget, Field(NativeFrame.BudgetAt));
             LoadHomes(volatileOnly: false);
             Asm.Jmp(Rax);
             return entry;
@@ -72,7 +72,7 @@ internal sealed record Stubs
         {
             Asm.Align(16);
             nint entry = Asm.Here;
-            if (hasAddress) Asm.Store(8, Field(nameof(NativeFrame.ExitAddress)), Rax);
+            if (hasAddress) Asm.Store(8, Field(NativeFrame.ExitAddressAt), Rax);
             Asm.MovImm(Rax, (int)reason);
             Asm.Jmp(exit);
             return entry;
@@ -82,10 +82,10 @@ internal sealed record Stubs
         {
             Asm.Bind(exit);
             StoreHomes();
-            Asm.Stmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
-            Asm.Ldmxcsr(Field(nameof(NativeFrame.HostMxcsr)));
+            Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
             Asm.Bind(tail);
-            Asm.Store(8, Field(nameof(NativeFrame.Budget)), HomeMap.Budget);
+            Asm.Store(8, Field(NativeFrame.BudgetAt), HomeMap.Budget);
             Asm.Op(Alu.Add, true, Gpr.Rsp, 8);
             for (int i = s_saved.Length - 1; i >= 0; i--) Asm.Pop(s_saved[i]);
             Asm.Ret();
@@ -98,22 +98,22 @@ internal sealed record Stubs
             Label fail = Asm.NewLabel();
             Asm.Push(Rdx);
             StoreHomes();
-            Asm.Stmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
-            Asm.Ldmxcsr(Field(nameof(NativeFrame.HostMxcsr)));
+            Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
             Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
             Asm.Mov(true, Gpr.Rsi, Rax);
-            Asm.Call(Field(nameof(NativeFrame.FillHelper)));
+            Asm.Call(Field(NativeFrame.FillHelperAt));
             Asm.Pop(Rdx);
             Asm.Test(true, Rax, Rax);
             Asm.Jcc(Cond.E, fail);
-            Asm.Ldmxcsr(Field(nameof(NativeFrame.GuestMxcsr)));
+            Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));
             LoadHomes(volatileOnly: true);
             Asm.Ret();
             Asm.Bind(fail);
             Asm.Op(Alu.Add, true, Gpr.Rsp, 8);
             Asm.Mov(false, Rcx, Rdx);
             Asm.Op(Alu.And, false, Rcx, 0xFFF);
-            Asm.Store(4, Field(nameof(NativeFrame.ExitOffset)), Rcx);
+            Asm.Store(4, Field(NativeFrame.ExitOffsetAt), Rcx);
             Asm.ShiftImm(Shift.Shr, false, Rdx, NativeFrame.PackedBeforeShift);
             Asm.Op(Alu.Sub, true, HomeMap.Budget, Rdx);
             Asm.MovImm(Rax, (int)NativeExit.Interpret);

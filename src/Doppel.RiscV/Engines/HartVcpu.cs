@@ -7,13 +7,10 @@ namespace Doppel.RiscV.Engines;
 /// <summary>The run loop around a hart, the same for every engine: budget, attention, waiting, interrupts.</summary>
 internal abstract unsafe class HartVcpu : IRiscVVcpu
 {
-    // How many instructions may run before the loop looks at Attention: a few microseconds.
-    private const long SliceTicks = 4096;
-
-    private protected HartVcpu(int index, RiscVPlatform platform, HartGroup harts)
+    private protected HartVcpu(int index, RiscVPlatform platform, HartGroup harts, int contextBytes)
     {
         Index = index;
-        Hart = new Hart(index, platform);
+        Hart = new Hart(index, platform, contextBytes);
         harts.Add(Hart);
     }
 
@@ -43,6 +40,12 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
     };
 
     private protected Hart Hart { get; }
+
+    /// <summary>How many instructions may run before the loop looks at Attention: a few microseconds.</summary>
+    private protected abstract long SliceTicks { get; }
+
+    /// <summary>Ticks at which the current run ends; a slice may end late, the run may not.</summary>
+    private protected ulong EndTicks { get; private set; }
 
     private protected abstract ulong CodeInvalidations { get; }
 
@@ -78,6 +81,7 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
     {
         HartContext* c = Hart.Context;
         ulong end = budget.MaxTicks == long.MaxValue ? ulong.MaxValue : c->Ticks + (ulong)budget.MaxTicks;
+        EndTicks = end;
         Hart.InGuest = true;
         try
         {
@@ -86,7 +90,7 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
                 if (LooksAround() is { } exit) return exit;
                 ulong left = end - c->Ticks;
                 if (left == 0) return VcpuExit.BudgetSpent;
-                long slice = (long)Math.Min(left, SliceTicks);
+                long slice = (long)Math.Min(left, (ulong)SliceTicks);
                 c->TickLimit = c->Ticks + (ulong)slice;
                 c->Budget = slice;
                 RunGuest();

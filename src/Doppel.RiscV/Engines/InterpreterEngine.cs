@@ -1,3 +1,4 @@
+using Doppel.RiscV.Context;
 using Doppel.RiscV.Harts;
 using Doppel.RiscV.Interpreter;
 
@@ -21,7 +22,9 @@ internal sealed unsafe class InterpreterVcpu : HartVcpu
     private readonly InterpreterCore _core;
 
     internal InterpreterVcpu(int index, RiscVPlatform platform, HartGroup harts)
-        : base(index, platform, harts) => _core = new InterpreterCore(Hart);
+        : base(index, platform, harts, sizeof(HartContext)) => _core = new InterpreterCore(Hart);
+
+    private protected override long SliceTicks => 4096;
 
     private protected override void RunGuest() => _core.Run();
 

@@ -19,11 +19,14 @@ internal sealed unsafe class Hart : IDisposable
     private bool _inGuest;
     private bool _disposed;
 
-    internal Hart(int index, RiscVPlatform platform)
+    /// <param name="index">Number of the hart.</param>
+    /// <param name="platform">What it is connected to.</param>
+    /// <param name="contextBytes">Size of the context with what the engine keeps behind it, cleared.</param>
+    internal Hart(int index, RiscVPlatform platform, int contextBytes)
     {
         Platform = platform;
-        Context = (HartContext*)NativeMemory.AlignedAlloc((nuint)sizeof(HartContext), 64);
-        *Context = default;
+        Context = (HartContext*)NativeMemory.AlignedAlloc((nuint)contextBytes, 64);
+        NativeMemory.Clear(Context, (nuint)contextBytes);
         _self = GCHandle.Alloc(this);
         Context->Owner = GCHandle.ToIntPtr(_self);
         Context->State.Mhartid = (ulong)index;

@@ -50,6 +50,20 @@ internal sealed unsafe class InterpreterCore : IDisposable
         }
     }
 
+    /// <summary>Runs the instruction at the state's pc. True if the next one may follow without the run loop looking around.</summary>
+    internal bool Step()
+    {
+        HartContext* c = _context;
+        DecodedInstruction* i = Flow.JumpTo(c, c->State.Pc);
+        if (i == null) i = FetchSlow();
+        if (i == null) return false;
+        c->Budget--;
+        i = i->Execute(c, i);
+        if (i == null) return false;
+        c->State.Pc = c->PcOf(i);
+        return true;
+    }
+
     /// <summary>FENCE.I.</summary>
     internal void Fence() => _pages.Fence();
 

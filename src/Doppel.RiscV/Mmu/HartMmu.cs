@@ -84,8 +84,15 @@ internal sealed unsafe class HartMmu : IDisposable
         _usedDataSets = current < 0 ? (1 << DataSets) - 1 : 1 << (int)current;
     }
 
+    /// <summary>Called when translations of instruction addresses end: of one page, or of all for null. An engine that keeps its own follows.</summary>
+    internal Action<ulong?> FetchFlushed { get; set; } = static _ => { };
+
     /// <summary>Empties the TLBs of instruction pages: also whenever decoded pages are dropped.</summary>
-    internal void FlushFetch() => new Span<byte>(_fetch, FetchSets * HartContext.FetchEntries * sizeof(FetchEntry)).Fill(0xFF);
+    internal void FlushFetch()
+    {
+        new Span<byte>(_fetch, FetchSets * HartContext.FetchEntries * sizeof(FetchEntry)).Fill(0xFF);
+        FetchFlushed(null);
+    }
 
     /// <summary>Drops what the TLBs know of one page: SFENCE.VMA with an address.</summary>
     internal void FlushPage(ulong va)
@@ -101,6 +108,7 @@ internal sealed unsafe class HartMmu : IDisposable
             FetchEntry* entry = _fetch + (set * HartContext.FetchEntries) + FetchIndex(va);
             if (entry->Tag == page) entry->Tag = SoftTlb.Invalid;
         }
+        FetchFlushed(page);
     }
 
     /// <summary>Remembers where the decoded instructions of a page are, for the current mode.</summary>

@@ -1,0 +1,42 @@
+using System.Runtime.Intrinsics.X86;
+using Doppel.RiscV.Harts;
+
+namespace Doppel.RiscV.Engines;
+
+/// <summary>The translator of RISC-V code to x86-64. One object for each machine.</summary>
+/// <param name="options">How to translate.</param>
+public sealed class JitEngine(JitOptions options) : IRiscVEngine
+{
+    private readonly HartGroup _harts = new();
+
+    /// <summary>An engine with default options.</summary>
+    public JitEngine()
+        : this(JitOptions.Default)
+    {
+    }
+
+    /// <summary>True if this host's processor has the instructions that generated code uses (x86-64-v3).</summary>
+    public static bool IsSupported => Avx2.X64.IsSupported && Bmi1.X64.IsSupported && Bmi2.X64.IsSupported && Fma.IsSupported
+        && Lzcnt.X64.IsSupported && Popcnt.X64.IsSupported;
+
+    /// <inheritdoc/>
+    public string Name => "jit";
+
+    /// <inheritdoc/>
+    /// <exception cref="PlatformNotSupportedException">The host is not one that <see cref="IsSupported"/>.</exception>
+    public IRiscVVcpu CreateVcpu(int hart, RiscVPlatform platform)
+    {
+        if (!IsSupported) throw new PlatformNotSupportedException("The engine jit needs an x86-64-v3 processor; use --engine interp");
+        return new JitVcpu(hart, platform, _harts, options);
+    }
+}
+
+/// <summary>How the translator works.</summary>
+public sealed record JitOptions
+{
+    /// <summary>The defaults.</summary>
+    public static JitOptions Default { get; } = new();
+
+    /// <summary>Size of the code cache of each hart in bytes.</summary>
+    public int CacheBytes { get; init; } = 64 << 20;
+}

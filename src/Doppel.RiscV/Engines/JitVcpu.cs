@@ -1,0 +1,138 @@
+using System.Runtime.InteropServices;
+using Doppel.Core.Memory;
+using Doppel.Jit.CodeCache;
+using Doppel.RiscV.Context;
+using Doppel.RiscV.Harts;
+using Doppel.RiscV.Interpreter;
+using Doppel.RiscV.Mmu;
+using Doppel.RiscV.Translate;
+
+namespace Doppel.RiscV.Engines;
+
+/// <summary>
+/// A hart whose code is translated. What generated code does not do itself (CSRs, traps, devices, rare floating point) it leaves to the
+/// interpreter, one instruction at a time.
+/// </summary>
+internal sealed unsafe class JitVcpu : HartVcpu
+{
+    private readonly JitContext* _context;
+    private readonly InterpreterCore _core;
+    private readonly Translator _translator;
+
+    internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, JitOptions options)
+        : base(index, platform, harts, JitContext.TotalBytes)
+    {
+        _context = (JitContext*)Hart.Context;
+        NativeFrame.Initialise(ref _context->Frame);
+        delegate* unmanaged<JitContext*, ulong, uint, nint> fill = &Fill;
+        _context->Frame.FillHelper = (nint)fill;
+        _core = new InterpreterCore(Hart);
+        _translator = new Translator(Hart, _context, options.CacheBytes);
+    }
+
+    private protected override long SliceTicks => 1 << 15;
+
+    private protected override ulong CodeInvalidations => _core.Invalidations + _translator.Invalidations;
+
+    /// <summary>Instructions that generated code left to the interpreter, and times that it missed the jump cache.</summary>
+    internal ulong Interpreted { get; private set; }
+
+    internal ulong JumpMisses { get; private set; }
+
+    internal TranslationCache Cache => _translator.Cache;
+
+    private protected override void RunGuest()
+    {
+        HartContext* c = Hart.Context;
+        while (c->Budget > 0)
+        {
+            // A unit may overrun what is left by its length; where a run has an exact end, the interpreter finishes it.
+            ulong left = EndTicks - c->Ticks;
+            if (left <= Lifter.MaxInstructions)
+            {
+                _core.Run();
+                return;
+            }
+            nint code = _translator.Find(c->State.Pc);
+            bool goesOn = code == 0 ? Interpret() : RunNative(code, (long)Math.Min((ulong)c->Budget, left - Lifter.MaxInstructions));
+            if (!goesOn) return;
+        }
+    }
+
+    private protected override void FenceInstructions()
+    {
+        _core.Fence();
+        _translator.Fence();
+    }
+
+    private protected override void DisposeEngine()
+    {
+        _translator.Dispose();
+        _core.Dispose();
+    }
+
+    private bool Interpret()
+    {
+        Interpreted++;
+        return _core.Step();
+    }
+
+    // Runs generated code, linking jumps as they are met, until something else is to be done. False if the run loop must look around.
+    private bool RunNative(nint code, long budget)
+    {
+        HartContext* c = Hart.Context;
+        ref NativeFrame frame = ref _context->Frame;
+        c->CodePage = c->State.Pc & SoftTlb.PageMask;
+        frame.Budget = budget;
+        PrepareFloat();
+        // SAFETY: the stub takes (context, code) by the System V ABI and returns the exit; code was emitted for this context.
+        delegate* unmanaged<JitContext*, nint, int> enter;
+        unsafe { enter = (delegate* unmanaged<JitContext*, nint, int>)_translator.EnterStub; }
+        NativeExit exit;
+        do
+        {
+            exit = (NativeExit)enter(_context, code);
+            code = exit == NativeExit.Link && frame.Budget > 0 ? _translator.FindLinked(frame.ExitLink) : 0;
+        }
+        while (code != 0);
+        c->Budget -= budget - frame.Budget;
+        bool hasAddress = exit is NativeExit.Lookup or NativeExit.BudgetIndirect;
+        c->State.Pc = hasAddress ? frame.ExitAddress & ~1UL : c->CodePage + (ulong)(long)frame.ExitOffset;
+        HarvestFloat();
+        if (exit == NativeExit.Lookup) JumpMisses++;
+        return exit != NativeExit.Interpret || Interpret();
+    }
+
+    // While FS is Dirty no instruction has to mark it, and the host knows all rounding modes but round-to-nearest-ties-to-max-magnitude.
+    private void PrepareFloat()
+    {
+        ref RiscVState s = ref Hart.Context->State;
+        _context->FloatReady = (s.Mstatus & Mstatus.Fs) == Mstatus.Fs && s.Frm <= 3 ? 1UL : 0;
+        // The guest counts its modes nearest, zero, down, up; the host nearest, down, up, zero.
+        uint rounding = s.Frm switch { 1 => 3, 2 => 1, 3 => 2, _ => 0 };
+        _context->Frame.GuestMxcsr = NativeFrame.DefaultMxcsr | (rounding << 13);
+    }
+
+    // Accrued flags of the host, invalid, denormal, zero divide, overflow, underflow, precision from bit 0, become the guest's.
+    private void HarvestFloat()
+    {
+        uint flags = _context->Frame.GuestMxcsr & 0x3D;
+        if (flags == 0) return;
+        Hart.Context->State.Fflags |= ((flags & 1) << 4) | ((flags & 4) << 1) | ((flags & 8) >> 1) | ((flags & 16) >> 3) | (flags >> 5);
+    }
+
+    [UnmanagedCallersOnly]
+    private static nint Fill(JitContext* context, ulong va, uint packed)
+    {
+        int size = 1 << (int)((packed >> NativeFrame.PackedSizeShift) & 3);
+        bool write = (packed & NativeFrame.PackedWrite) != 0, atomic = (packed & NativeFrame.PackedAtomic) != 0;
+        if (((va ^ (va + (ulong)size - 1)) & SoftTlb.PageMask) != 0) return 0;
+        if (atomic && (va & (ulong)(size - 1)) != 0) return 0;
+        HartContext* c = &context->Hart;
+        if (!Harts.Hart.Of(c).Mmu.TryGetAtomic(va, size, write ? AccessType.Store : AccessType.Load, out nint hva, out _)) return 0;
+        if (!atomic) return hva;
+        // An atomic that needs the entry tries again: that must not go on for ever where the TLB holds no such page.
+        SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);
+        return (write ? entry->WriteTag : entry->ReadTag) == (va & SoftTlb.PageMask) ? hva : 0;
+    }
+}

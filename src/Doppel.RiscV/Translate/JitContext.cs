@@ -1,0 +1,71 @@
+using System.Runtime.InteropServices;
+using Doppel.Core.Memory;
+using Doppel.Jit.CodeCache;
+using Doppel.Jit.Ir;
+using Doppel.RiscV.Context;
+
+namespace Doppel.RiscV.Translate;
+
+/// <summary>The context of a hart whose code is translated: what generated code addresses from its base register.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct JitContext
+{
+    /// <summary>Modes that have jump caches of their own: U, S and M.</summary>
+    internal const int Modes = 3;
+
+    internal HartContext Hart;
+
+    /// <summary>Non-zero if mstatus.FS is Dirty and frm is a mode that the host knows.</summary>
+    internal ulong FloatReady;
+
+    internal NativeFrame Frame;
+
+    /// <summary>Size with the jump caches, which stand behind the structure.</summary>
+    internal static int TotalBytes => sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes);
+
+    /// <summary>The jump cache of a mode.</summary>
+    internal static JumpCacheEntry* JumpCacheOf(JitContext* context, int mode) =>
+        (JumpCacheEntry*)(context + 1) + (mode * JumpCacheEntry.Entries);
+
+    /// <summary>Describes the context to the compiler.</summary>
+    internal static ContextLayout DescribeLayout(JitContext* c, bool shared)
+    {
+        int[] slots = new int[64];
+        for (int i = 0; i < 32; i++)
+        {
+            slots[i] = OffsetOf(c, c->Hart.State.X + i);
+            slots[UnitBuilder.FirstFloat + i] = OffsetOf(c, c->Hart.State.F + i);
+        }
+        SoftTlbEntry entry;
+        return new ContextLayout
+        {
+            SlotOffsets = slots,
+            FirstFloatSlot = UnitBuilder.FirstFloat,
+            PreferredSlots = s_preferred,
+            CodePage = OffsetOf(c, &c->Hart.CodePage),
+            TlbPointer = OffsetOf(c, &c->Hart.Tlb),
+            TlbOffsetMask = (SoftTlb.Entries - 1) << SoftTlb.EntrySizeLog2,
+            TlbIndexShift = SoftTlb.PageBits - SoftTlb.EntrySizeLog2,
+            TlbReadTag = OffsetOf(&entry, &entry.ReadTag),
+            TlbWriteTag = OffsetOf(&entry, &entry.WriteTag),
+            TlbAddend = OffsetOf(&entry, &entry.Addend),
+            TlbPhysical = OffsetOf(&entry, &entry.Gpa),
+            ReservationAddress = OffsetOf(c, &c->Hart.State.ReservationAddress),
+            ReservationValue = OffsetOf(c, &c->Hart.State.ReservationValue),
+            FloatReady = OffsetOf(c, &c->FloatReady),
+            RoundingMode = OffsetOf(c, &c->Hart.State.Frm),
+            Frame = OffsetOf(c, &c->Frame),
+            JumpCache = sizeof(JitContext),
+            Shared = shared,
+        };
+    }
+
+    private static int OffsetOf(void* start, void* field) => (int)((byte*)field - (byte*)start);
+
+    // What compilers use most: arguments and temporaries of the C extension's three-bit fields, sp; then fa0–fa7, ft0–ft3, fs0, fs1.
+    private static readonly short[] s_preferred =
+    [
+        15, 14, 10, 13, 2, 8, 11, 12, 9, 16,
+        42, 43, 44, 45, 46, 47, 48, 49, 32, 33, 34, 35, 40, 41,
+    ];
+}

@@ -1,0 +1,19 @@
+using Doppel.Jit.CodeCache;
+
+namespace Doppel.RiscV.Translate;
+
+/// <summary>A physical page of guest code that was translated in one mode.</summary>
+internal sealed class TranslatedPage(CodePage code, ulong gpa, int mode, uint stamp, byte[]? bytes)
+{
+    internal CodePage Code { get; } = code;
+
+    internal ulong Gpa { get; } = gpa;
+
+    internal int Mode { get; } = mode;
+
+    /// <summary>Code stamp of the page when it was armed: another value now means that the page was written.</summary>
+    internal uint Stamp { get; } = stamp;
+
+    /// <summary>The page's bytes at that time, where other harts may write past the stamp.</summary>
+    internal byte[]? Bytes { get; } = bytes;
+}

@@ -1,0 +1,164 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Doppel.Core.Memory;
+using Doppel.Jit.CodeCache;
+using Doppel.RiscV.Harts;
+
+namespace Doppel.RiscV.Translate;
+
+/// <summary>
+/// Finds and makes the translations of one hart. They are known by physical page and mode, and know nothing of the virtual address they
+/// run at, so that processes share them. Thread contract: the hart's own thread, outside generated code.
+/// </summary>
+internal sealed unsafe class Translator : IDisposable
+{
+    private const int FetchEntries = 512;
+
+    private readonly Hart _hart;
+    private readonly GuestMemory _memory;
+    private readonly TranslationCache _cache;
+    private readonly Lifter _lifter;
+    private readonly JumpCaches _jumps;
+    private readonly Dictionary<ulong, TranslatedPage> _pages = [];
+    private readonly FetchSlot[] _fetch = new FetchSlot[JitContext.Modes * FetchEntries];
+    private readonly bool _shared;
+    private uint _seenWrites;
+
+    internal Translator(Hart hart, JitContext* context, int cacheBytes)
+    {
+        _hart = hart;
+        _memory = hart.Platform.Memory;
+        _shared = hart.Platform.HartCount > 1;
+        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared), cacheBytes);
+        _lifter = new Lifter(_shared);
+        _jumps = new JumpCaches(context);
+        hart.Mmu.FetchFlushed = FlushFetch;
+    }
+
+    /// <summary>Function (context, code) that runs generated code.</summary>
+    internal nint EnterStub => _cache.Stubs.Enter;
+
+    internal TranslationCache Cache => _cache;
+
+    internal ulong Invalidations { get; private set; }
+
+    /// <summary>Finds or makes the code for an address in the current mode. Zero when the interpreter must run the instruction.</summary>
+    internal nint Find(ulong pc)
+    {
+        int mode = CurrentMode;
+        TranslatedPage? page = FindPage(pc, mode);
+        if (page is null) return 0;
+        nint code = FindUnit(page, (int)(pc & 0xFFF));
+        _jumps.Fill(mode, pc, code);
+        return code;
+    }
+
+    /// <summary>Finds or makes the code that an unlinked jump wants, and links the two. Zero when the page is gone.</summary>
+    internal nint FindLinked(int link)
+    {
+        (CodePage codePage, int target) = _cache.TargetOf(link);
+        if (codePage.IsDropped || !_pages.TryGetValue(codePage.Key, out TranslatedPage? page)) return 0;
+        long flushes = _cache.Flushes;
+        nint code = FindUnit(page, target);
+        if (_cache.Flushes == flushes) _cache.LinkJump(link, code);
+        return code;
+    }
+
+    /// <summary>FENCE.I: drops the pages that were written since they were translated.</summary>
+    internal void Fence()
+    {
+        uint writes = _memory.CodeWrites;
+        if (writes == _seenWrites && !_shared) return;
+        _seenWrites = writes;
+        List<TranslatedPage>? stale = null;
+        foreach (TranslatedPage page in _pages.Values)
+        {
+            if (IsStale(page)) (stale ??= []).Add(page);
+        }
+        if (stale is null) return;
+        foreach (TranslatedPage page in stale)
+        {
+            _pages.Remove(page.Code.Key);
+            _cache.DropPage(page.Code);
+        }
+        Invalidations += (ulong)stale.Count;
+        FlushFetch(null);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _cache.Dispose();
+
+    private int CurrentMode => _hart.Context->State.Privilege switch { 0 => 0, 1 => 1, _ => 2 };
+
+    private void FlushFetch(ulong? page)
+    {
+        if (page is { } va)
+        {
+            if (!_jumps.MayHold(va)) return;
+            for (int mode = 0; mode < JitContext.Modes; mode++) _fetch[IndexOf(va, mode)] = default;
+        }
+        else
+        {
+            Array.Clear(_fetch);
+        }
+        _jumps.Clear();
+    }
+
+    private static int IndexOf(ulong va, int mode) => (mode * FetchEntries) + ((int)(va >> 12) & (FetchEntries - 1));
+
+    private TranslatedPage? FindPage(ulong pc, int mode)
+    {
+        ref FetchSlot slot = ref _fetch[IndexOf(pc, mode)];
+        // The tag is the page with its lowest bit set, so that an empty slot matches nothing.
+        if (slot.Tag == ((pc & SoftTlb.PageMask) | 1)) return slot.Page;
+        if (!_hart.Mmu.TryTranslateFetch(pc, 2, out ulong pa) || !_hart.Mmu.IsFetchCacheable(pa)) return null;
+        ulong gpa = pa & SoftTlb.PageMask;
+        if (!_pages.TryGetValue(gpa | (uint)mode, out TranslatedPage? page) && !TryAddPage(gpa, mode, out page)) return null;
+        slot = new FetchSlot { Tag = (pc & SoftTlb.PageMask) | 1, Page = page };
+        return page;
+    }
+
+    private bool TryAddPage(ulong gpa, int mode, [NotNullWhen(true)] out TranslatedPage? page)
+    {
+        page = null;
+        if (!_memory.TryGetReadSpan(gpa, 4096, out ReadOnlySpan<byte> bytes)) return false;
+        uint stamp = GuestMemory.Arm(_memory.StampOf(gpa));
+        _hart.StoresMustReport();
+        ulong key = gpa | (uint)mode;
+        page = new TranslatedPage(_cache.AddPage(key), gpa, mode, stamp, _shared ? bytes.ToArray() : null);
+        _pages.Add(key, page);
+        return true;
+    }
+
+    private nint FindUnit(TranslatedPage page, int offset)
+    {
+        if (page.Code.TryFind(offset, out nint code)) return code;
+        if (_cache.IsFull) page = Restart(page);
+        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode), page.Code);
+    }
+
+    // The cache is full: forget everything and begin again with the page at hand.
+    private TranslatedPage Restart(TranslatedPage page)
+    {
+        _cache.Flush();
+        _pages.Clear();
+        FlushFetch(null);
+        // The page was readable when it was added, and memory does not go away.
+        _ = TryAddPage(page.Gpa, page.Mode, out TranslatedPage? again);
+        return again!;
+    }
+
+    private bool IsStale(TranslatedPage page)
+    {
+        if (Volatile.Read(ref Unsafe.AsRef<uint>(_memory.StampOf(page.Gpa))) != page.Stamp) return true;
+        // A store of another hart through a TLB entry from before the page was armed leaves no stamp.
+        return page.Bytes is { } bytes && _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> now) && !now.SequenceEqual(bytes);
+    }
+
+    private struct FetchSlot
+    {
+        internal ulong Tag;
+        internal TranslatedPage? Page;
+    }
+}
