@@ -35,6 +35,9 @@ internal static class CommandTree
 
     private sealed class VersionLine : SynchronousCommandLineAction
     {
+        // Printed whatever else the line lacks or has too much of, like the help page.
+        public override bool ClearsParseErrors => true;
+
         public override int Invoke(ParseResult parseResult)
         {
             parseResult.InvocationConfiguration.Output.WriteLine($"doppel {Version}");
