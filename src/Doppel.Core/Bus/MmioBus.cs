@@ -35,7 +35,7 @@ public sealed class MmioBus
         ulong offset = gpa - entry.Window.Base;
         Span<byte> bytes = stackalloc byte[8];
         bytes.Clear();
-        if (size < entry.Window.MinAccess)
+        if (size < entry.Window.MinAccess || !IsAligned(entry.Window, offset))
         {
             ReadWidened(entry, offset, bytes[..size]);
         }
@@ -48,11 +48,12 @@ public sealed class MmioBus
         return true;
     }
 
-    /// <summary>A store of 1, 2, 4 or 8 bytes. False where no device answers, or takes no access as narrow as this one.</summary>
+    /// <summary>A store of 1, 2, 4 or 8 bytes. False where no device answers, or takes no access as narrow or as misaligned as this one.</summary>
     public bool TryWrite(ulong gpa, int size, ulong value)
     {
         if (Find(gpa, size) is not { } entry || size < entry.Window.MinAccess) return false;
         ulong offset = gpa - entry.Window.Base;
+        if (!IsAligned(entry.Window, offset)) return false;
         Span<byte> bytes = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
         int step = StepOf(entry.Window, offset, size);
@@ -62,6 +63,8 @@ public sealed class MmioBus
 
     /// <summary>Finds the window that holds an address, for diagnostics.</summary>
     public MmioWindow? FindWindow(ulong gpa) => Find(gpa, 1)?.Window;
+
+    private static bool IsAligned(in MmioWindow window, ulong offset) => (offset & (ulong)(window.MinAccess - 1)) == 0;
 
     private static int StepOf(in MmioWindow window, ulong offset, int size)
     {
