@@ -179,9 +179,11 @@ public sealed class Aclint : IMmioDevice
         ulong now = (ulong)(nowNs / NsPerTick) + _state.TimeOffset;
         ulong compare = _state.TimeCompare[hart];
         _timer[hart].Set(now >= compare);
+        // Until the level changes: when mtime reaches mtimecmp or, being above it, wraps around to zero. Zero stands for 2^64.
+        ulong ticks = (now >= compare ? 0 : compare) - now;
         ulong limit = (ulong)((long.MaxValue - nowNs) / NsPerTick);
-        if (now >= compare || compare - now >= limit) _alarms[hart].Disarm();
-        else _alarms[hart].Arm(((nowNs / NsPerTick) + (long)(compare - now)) * NsPerTick);
+        if (ticks - 1 < limit) _alarms[hart].Arm(((nowNs / NsPerTick) + (long)ticks) * NsPerTick);
+        else _alarms[hart].Disarm();
     }
 
     private void OnAlarm(int hart)

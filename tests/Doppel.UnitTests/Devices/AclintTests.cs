@@ -86,6 +86,19 @@ public sealed class AclintTests
     }
 
     [Fact]
+    public void Time_WrapsAround_LowersTheLevel()
+    {
+        _aclint.Write64(Time, ulong.MaxValue);
+        _aclint.Write64(Compare, 7);
+        Assert.True(_timer[0].Level);
+        _time.Advance(100);
+        Assert.Equal(0UL, _aclint.Now);
+        Assert.False(_timer[0].Level);
+        _time.Advance(700);
+        Assert.True(_timer[0].Level);
+    }
+
+    [Fact]
     public void Window_HartsThatAreNotThere_ReadZero()
     {
         _aclint.Write64(Compare + 16, 0);
