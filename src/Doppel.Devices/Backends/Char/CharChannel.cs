@@ -33,6 +33,9 @@ public sealed class CharChannel : ICharBackend
     /// <summary>Bytes from the guest that the host has not read yet.</summary>
     public int PendingOutput => _toHost.Count;
 
+    /// <summary>Bytes from the host that the guest has not taken yet.</summary>
+    public int PendingInput => _toGuest.Count;
+
     /// <summary>Drops what the guest has sent and will send; its input goes on.</summary>
     public void DropOutput() => _toHost.Abandon();
 

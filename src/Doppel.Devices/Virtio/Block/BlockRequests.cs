@@ -83,7 +83,6 @@ internal sealed class BlockRequests(IBlockBackend backend, string serial, Action
         if (!IsInside(sector, length)) return BlockStatus.IoError;
         int count = chain.GetWritableBuffers(0, length, _buffers);
         backend.Read((long)sector * BlockConfig.SectorSize, _buffers.AsSpan(0, count));
-        chain.MarkWritten();
         return BlockStatus.Ok;
     }
 

@@ -75,6 +75,7 @@ public sealed class VirtQueue
     public void Push(VirtQueueChain chain, uint written)
     {
         if (!IsRunning || chain.Generation != _generation) return;
+        chain.MarkWritten();
         ulong slot = _state.UsedRing + 4 + (8UL * (ushort)(_state.NextUsed & (_state.Size - 1)));
         if (!_memory.TryWrite(slot, chain.Head | ((ulong)written << 32)))
         {

@@ -94,12 +94,12 @@ public sealed class VirtQueueChain
     /// <returns>How many buffers were filled in; the array must hold <see cref="MaxSegments"/>.</returns>
     public int GetReadableBuffers(uint offset, uint length, HostBuffer[] buffers) => GetBuffers(0, _readable, offset, length, buffers);
 
-    /// <summary>Gives the host addresses of a stretch of the writable part. Call <see cref="MarkWritten"/> once they are filled.</summary>
+    /// <summary>Gives the host addresses of a stretch of the writable part.</summary>
     /// <returns>How many buffers were filled in; the array must hold <see cref="MaxSegments"/>.</returns>
     public int GetWritableBuffers(uint offset, uint length, HostBuffer[] buffers) => GetBuffers(_readable, _count, offset, length, buffers);
 
-    /// <summary>Notes that the writable part was filled through its host addresses.</summary>
-    public void MarkWritten()
+    /// <summary>Notes, after the fact, that the writable part was filled: code that was decoded meanwhile is stale.</summary>
+    internal void MarkWritten()
     {
         for (int i = _readable; i < _count; i++) _memory.MarkWritten(_segments[i].Gpa, _segments[i].Length);
     }

@@ -1,0 +1,132 @@
+using Doppel.Devices.Backends.Block;
+using Doppel.Devices.Backends.Char;
+using Doppel.Devices.Virtio;
+using Doppel.Devices.Virtio.Block;
+using Doppel.Devices.Virtio.Console;
+using Doppel.Devices.Virtio.Entropy;
+using Doppel.Host;
+using Xunit.Abstractions;
+
+namespace Doppel.UnitTests.Devices.Fuzz;
+
+/// <summary>A driver that writes garbage into every register and every ring of every device.</summary>
+public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
+{
+    private const int Cases = 35_000;
+    private readonly GuardedMemory _guarded = new();
+    private readonly FuzzSeed _seed = new(output);
+
+    public void Dispose() => _guarded.Dispose();
+
+    [Fact]
+    public void Entropy_HostileDriver_StaysConform()
+    {
+        using VirtioEntropy device = new(EntropySources.CreateSeeded(1));
+        Run(device, static _ => { });
+    }
+
+    [Fact]
+    public void Block_HostileDriver_StaysConform()
+    {
+        using RamDisk disk = new(_guarded);
+        using VirtioBlock device = new(disk, "fuzz", new ManualTime(deterministic: true), static _ => { });
+        Run(device, static _ => { });
+        Assert.True(disk.Transfers > 100, "the driver was too hostile to reach the disk");
+    }
+
+    [Fact]
+    public void Console_HostileDriver_StaysConform()
+    {
+        using CharChannel terminal = new(capacity: 256), pipe = new(capacity: 256);
+        ManualTime time = new();
+        using VirtioConsole device = new([new ConsolePort("", true, terminal), new ConsolePort("pipe", false, pipe)], new ConsoleSize(80, 25), time);
+        long received = 0;
+        Run(device, random =>
+        {
+            Type(terminal, random);
+            Type(pipe, random);
+            received += Drain(terminal, random) + Drain(pipe, random);
+            device.Resize(new ConsoleSize((ushort)random.Next(), (ushort)random.Next()));
+            time.Advance(1_000);
+        });
+        Assert.True(received > 1000, "the driver was too hostile to reach the host");
+    }
+
+    [Fact]
+    public void BlockInRealTime_HostileDriver_LeavesTheWorkerAlive()
+    {
+        using RamDisk disk = new(_guarded);
+        using VirtioBlock device = new(disk, "fuzz", new ManualTime(), static _ => { });
+        HostileDriver driver = new(_guarded, device);
+        _seed.Run(3_000, driver.RunCase);
+        driver.AssertEndsWithReset();
+        _guarded.AssertGuardsAreIntact();
+    }
+
+    private static void Type(CharChannel channel, Random random) =>
+        channel.Host.Write(new byte[channel.PendingInput == 0 ? random.Next(64) : 0]);
+
+    private static int Drain(CharChannel channel, Random random)
+    {
+        int pending = Math.Min(channel.PendingOutput, random.Next(300));
+        if (pending != 0) channel.Host.ReadExactly(new byte[pending]);
+        return pending;
+    }
+
+    private void Run(IVirtioDevice device, Action<Random> host)
+    {
+        HostileDriver driver = new(_guarded, device);
+        _seed.Run(Cases, random =>
+        {
+            driver.RunCase(random);
+            host(random);
+            driver.AssertConform();
+        });
+        driver.AssertEndsWithReset();
+        _guarded.AssertGuardsAreIntact();
+    }
+
+    /// <summary>A disk in host memory that checks every address it is given.</summary>
+    private sealed class RamDisk(GuardedMemory guarded) : IBlockBackend
+    {
+        private readonly byte[] _content = new byte[128 << 10];
+
+        internal int Transfers { get; private set; }
+
+        public long Length => _content.Length;
+
+        public bool IsReadOnly => false;
+
+        public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: false);
+
+        public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: true);
+
+        public void Flush()
+        {
+        }
+
+        public void Discard(long offset, long length) => _content.AsSpan((int)offset, (int)length).Clear();
+
+        public void WriteZeroes(long offset, long length, bool mayUnmap) => _content.AsSpan((int)offset, (int)length).Clear();
+
+        public void Dispose()
+        {
+        }
+
+        private unsafe void Transfer(long offset, ReadOnlySpan<HostBuffer> buffers, bool write)
+        {
+            Transfers++;
+            foreach (HostBuffer buffer in buffers)
+            {
+                Assert.True(guarded.IsGuests(buffer.Address, buffer.Length, writable: !write), "a buffer lies outside guest memory");
+                Span<byte> disk = _content.AsSpan((int)offset, (int)buffer.Length);
+                Span<byte> memory;
+                // SAFETY: the buffer was just shown to lie in guest memory.
+                unsafe { memory = new Span<byte>((void*)buffer.Address, disk.Length); }
+                if (write) memory.CopyTo(disk);
+                else disk.CopyTo(memory);
+                offset += disk.Length;
+            }
+        }
+    }
+}
