@@ -2,7 +2,7 @@ using Doppel.RiscV.Engines;
 
 namespace Doppel.Boards;
 
-/// <summary>The engines that can run RISC-V harts here, the preferred one first.</summary>
+/// <summary>The engines that can run RISC-V harts.</summary>
 internal static class EngineCatalog
 {
     internal const string Automatic = "auto";
@@ -10,6 +10,7 @@ internal static class EngineCatalog
     private static readonly (string Name, Func<IRiscVEngine> Create)[] s_engines =
     [
         ("interp", static () => new InterpreterEngine()),
+        ("jit", static () => new JitEngine()),
     ];
 
     /// <summary>Names that a configuration may give.</summary>
@@ -18,6 +19,6 @@ internal static class EngineCatalog
     /// <summary>Creates an engine by name.</summary>
     internal static IRiscVEngine Create(string name) =>
         string.Equals(name, Automatic, StringComparison.Ordinal)
-            ? s_engines[0].Create()
+            ? JitEngine.IsSupported ? new JitEngine() : new InterpreterEngine()
             : s_engines.First(e => string.Equals(e.Name, name, StringComparison.Ordinal)).Create();
 }

@@ -9,6 +9,7 @@ internal static class Engines
     private static readonly Dictionary<string, Func<IRiscVEngine>> s_all = new(StringComparer.Ordinal)
     {
         ["interp"] = static () => new InterpreterEngine(),
+        ["jit"] = static () => new JitEngine(),
     };
 
     /// <summary>Names of all engines, as theory data.</summary>
