@@ -42,7 +42,7 @@ internal sealed record ContextLayout
 
     internal required int RoundingMode { get; init; }
 
-    /// <summary>The fields of <see cref="CodeCache.NativeFrame"/>.</summary>
+    /// <summary>The fields of <see cref="Abi.NativeFrame"/>.</summary>
     internal required int Frame { get; init; }
 
     /// <summary>Jump caches, one for each mode.</summary>

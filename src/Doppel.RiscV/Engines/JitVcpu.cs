@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Doppel.Core.Memory;
+using Doppel.Jit.Abi;
 using Doppel.Jit.CodeCache;
 using Doppel.RiscV.Context;
 using Doppel.RiscV.Harts;
@@ -85,8 +86,8 @@ internal sealed unsafe class JitVcpu : HartVcpu
         c->CodePage = c->State.Pc & SoftTlb.PageMask;
         frame.Budget = budget;
         PrepareFloat();
-        // SAFETY: the stub takes (context, code) by the System V ABI and returns the exit; code was emitted for this context.
         delegate* unmanaged<JitContext*, nint, int> enter;
+        // SAFETY: the stub takes (context, code) by the System V ABI and returns the exit; code was emitted for this context.
         unsafe { enter = (delegate* unmanaged<JitContext*, nint, int>)_translator.EnterStub; }
         NativeExit exit;
         do

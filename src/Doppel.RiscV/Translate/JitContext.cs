@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Doppel.Core.Memory;
-using Doppel.Jit.CodeCache;
+using Doppel.Jit.Abi;
 using Doppel.Jit.Ir;
 using Doppel.RiscV.Context;
 

@@ -1,4 +1,4 @@
-using Doppel.Jit.CodeCache;
+using Doppel.Jit.Abi;
 
 namespace Doppel.RiscV.Translate;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Doppel.Jit.CodeCache;
+namespace Doppel.Jit.Abi;
 
 /// <summary>Why generated code came back.</summary>
 internal enum NativeExit
