@@ -15,5 +15,16 @@ internal static class Engines
     /// <summary>Names of all engines, as theory data.</summary>
     public static TheoryData<string> Names => [.. s_all.Keys];
 
+    /// <summary>Each engine with each number below a count: rows of a table of cases.</summary>
+    internal static TheoryData<string, int> With(int count)
+    {
+        TheoryData<string, int> data = [];
+        foreach (string name in s_all.Keys)
+        {
+            for (int i = 0; i < count; i++) data.Add(name, i);
+        }
+        return data;
+    }
+
     internal static IRiscVEngine Create(string name) => s_all[name]();
 }

@@ -46,7 +46,11 @@ internal sealed class HartRunner(string engine, bool paging) : IRunner
 
     private static RiscVState InitialState(SequenceProgram program, bool paging)
     {
-        var state = HartState.Reset();
+        RiscVState state = default;
+        // Floating point on; every address open to S-mode; no reservation.
+        state.Mstatus = 3UL << 13;
+        state.SetPmp(15, 0x1F, ulong.MaxValue >> 10);
+        state.ReservationAddress = ulong.MaxValue;
         state.Pc = program.Entry;
         state.Privilege = (uint)PrivilegeMode.Supervisor;
         state.Medeleg = 0xFFFF & ~(1UL << 9);
@@ -64,8 +68,8 @@ internal sealed class HartRunner(string engine, bool paging) : IRunner
 
         public FirmwareResult Call(int hart, ref RiscVState state)
         {
-            ulong number = state.X(17);
-            if (number == (ulong)SequenceProgram.SystemCallWrite && memory.TryGetReadSpan(state.X(11), (int)state.X(12), out ReadOnlySpan<byte> bytes))
+            ulong number = state.GetX(17);
+            if (number == (ulong)SequenceProgram.SystemCallWrite && memory.TryGetReadSpan(state.GetX(11), (int)state.GetX(12), out ReadOnlySpan<byte> bytes))
             {
                 Written = bytes.ToArray();
                 return FirmwareResult.Continue;
