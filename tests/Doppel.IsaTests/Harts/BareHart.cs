@@ -90,6 +90,7 @@ internal sealed class BareHart : IDisposable
     internal VcpuExit Run(string source, long ticks)
     {
         Place(Ram, source);
+        _state.Pc = Ram;
         return Run(ticks);
     }
 
@@ -97,6 +98,7 @@ internal sealed class BareHart : IDisposable
     internal void Run(string source)
     {
         IReadOnlyDictionary<string, ulong> labels = Place(Ram, source + "\n bare_end: j 0");
+        _state.Pc = Ram;
         Run(ticks: 1000);
         Assert.Contains(_state.Pc, new[] { labels["bare_end"], MachineHandler, SupervisorHandler });
     }

@@ -16,6 +16,9 @@ internal static class CsrNames
             : throw new FormatException($"{word} is no CSR");
     }
 
+    /// <summary>True if a CSR of this number is in the table.</summary>
+    internal static bool IsKnown(int number) => s_numbers.ContainsValue(number);
+
     private static Dictionary<string, int> Build()
     {
         Dictionary<string, int> numbers = new(StringComparer.Ordinal)
