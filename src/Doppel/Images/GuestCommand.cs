@@ -52,7 +52,7 @@ public sealed record GuestCommand
             script.Append($"export {CheckName(name)}={Quote(value)}\n");
         script.Append($"cd {Quote(WorkingDirectory)} || exit 125\nunset OLDPWD\n");
         if (shell) script.Append("export TERM=\"${TERM:-xterm}\"\n");
-        script.Append("exec --").AppendJoin("", (shell ? ["sh", "-l"] : Arguments).Select(argument => " " + Quote(argument)));
+        script.Append("exec").AppendJoin("", (shell ? ["sh", "-l"] : Arguments).Select(argument => " " + Quote(argument)));
         return script.Append("\n}\n").ToString();
     }
 

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace Doppel.Images;
 
 /// <summary>
@@ -156,7 +159,7 @@ public sealed class ImageStore
             Name = name,
             Description = content.Description,
             Architecture = content.Architecture,
-            Created = _time.GetUtcNow(),
+            Created = _time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
             Kernel = await _blobs.WriteAsync(content.Kernel, cancellation).ConfigureAwait(false),
             Initrd = await _blobs.WriteAsync(content.Initrd, cancellation).ConfigureAwait(false),
             CommandLine = content.CommandLine,
@@ -164,7 +167,7 @@ public sealed class ImageStore
             Packages = content.Packages,
         };
         Directory.CreateDirectory(Manifests);
-        await _blobs.WriteFileAsync(ManifestPath(name), System.Text.Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation)
+        await _blobs.WriteFileAsync(ManifestPath(name), Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation)
             .ConfigureAwait(false);
         // A machine that is just starting may still open the files of the image that was replaced: they go with the next change.
         IEnumerable<string> keep = ReferencedBlobs();

@@ -7,16 +7,16 @@ namespace Doppel.Images.Apt;
 internal static class AptSourceParser
 {
     /// <summary>Options that say how a mirror is reached or how old its index may be; trust is never taken over.</summary>
-    private static readonly IReadOnlyDictionary<string, string> s_keptOptions = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
-    {
-        ["check-valid-until"] = "Check-Valid-Until",
-        ["valid-until-min"] = "Valid-Until-Min",
-        ["valid-until-max"] = "Valid-Until-Max",
-        ["check-date"] = "Check-Date",
-        ["date-max-future"] = "Date-Max-Future",
-        ["inrelease-path"] = "InRelease-Path",
-        ["by-hash"] = "By-Hash",
-    };
+    private static readonly string[] s_keptOptions =
+    [
+        "Check-Valid-Until",
+        "Valid-Until-Min",
+        "Valid-Until-Max",
+        "Check-Date",
+        "Date-Max-Future",
+        "InRelease-Path",
+        "By-Hash",
+    ];
 
     /// <summary>Parses a file of one-line entries: <c>deb [option=value …] uri suite [component …]</c>.</summary>
     public static IReadOnlyList<AptSource> ParseOneLine(string text)
@@ -67,9 +67,9 @@ internal static class AptSourceParser
     {
         string? signedBy = options.GetValueOrDefault("Signed-By");
         var kept = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach ((string name, string value) in options)
+        foreach (string field in s_keptOptions)
         {
-            if (s_keptOptions.TryGetValue(name, out string? field)) kept[field] = value;
+            if (options.TryGetValue(field, out string? value)) kept[field] = value;
         }
         return new AptSource(uri, suite, components, string.IsNullOrWhiteSpace(signedBy) ? null : signedBy, kept);
     }

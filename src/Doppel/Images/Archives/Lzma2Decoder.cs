@@ -12,16 +12,17 @@ internal static class Lzma2Decoder
     {
         var lzma = new LzmaDecoder();
         int at = 0;
-        int dictionaryStart = output.Length;
+        int? dictionaryStart = null;
         while (true)
         {
             byte control = Need(data, at, 1)[0];
             if (control == 0) return at + 1;
             // 0x01 and 0xE0..0xFF reset the dictionary.
             if (control is 0x01 or >= 0xE0) dictionaryStart = output.Length;
+            int start = dictionaryStart ?? throw new InvalidDataException("xz: damaged file: LZMA2 without a dictionary");
             at += control < 0x80
                 ? CopyPlain(data[at..], control, output, lzma)
-                : Unpack(data[at..], control, output, lzma, dictionaryStart);
+                : Unpack(data[at..], control, output, lzma, start);
         }
     }
 

@@ -12,6 +12,7 @@ internal sealed class ElfObject
     public const uint ExtendedSymbolIndexes = 18;
     private const int FileHeaderLength = 64;
     private const int SectionHeaderLength = 64;
+    private const ulong MaximumAlignment = 1 << 16;
 
     private ElfObject(byte[] fileHeader, List<Section> sections)
     {
@@ -38,6 +39,7 @@ internal sealed class ElfObject
         {
             byte[] header = table.Slice(i * SectionHeaderLength, SectionHeaderLength).ToArray();
             var section = new Section(header);
+            if (section.Alignment > MaximumAlignment) throw Damaged("section alignment");
             if (section.Type is not (0 or NoBits)) section.Content = Slice(elf, section.Offset, section.Size).ToArray();
             sections.Add(section);
         }
