@@ -33,8 +33,8 @@ public sealed record ImageManifest
     /// <summary>Instruction set of the guest, in the words of Debian.</summary>
     public required string Architecture { get; init; }
 
-    /// <summary>When it was put together: ISO 8601, UTC, whole seconds.</summary>
-    public required string Created { get; init; }
+    /// <summary>When it was put together, UTC.</summary>
+    public required DateTimeOffset Created { get; init; }
 
     /// <summary>The kernel: a flat RISC-V Linux image.</summary>
     public required ImageBlob Kernel { get; init; }

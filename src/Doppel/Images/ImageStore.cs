@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Doppel.Images;
@@ -159,7 +158,7 @@ public sealed class ImageStore
             Name = name,
             Description = content.Description,
             Architecture = content.Architecture,
-            Created = _time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+            Created = _time.GetUtcNow(),
             Kernel = await _blobs.WriteAsync(content.Kernel, cancellation).ConfigureAwait(false),
             Initrd = await _blobs.WriteAsync(content.Initrd, cancellation).ConfigureAwait(false),
             CommandLine = content.CommandLine,
