@@ -13,7 +13,7 @@ internal sealed class DebianImage : IImageRecipe
     public const string ImageName = "debian";
     public const string CommandLine = "console=ttyS0 earlycon=sbi cryptomgr.notests";
     private const string Architecture = "riscv64";
-    private const string Suite = "trixie";
+    internal const string Suite = "trixie";
     private const string KernelPackage = "linux-image-riscv64";
     private const string BusyBoxPackage = "busybox-static";
     private const string BasePackage = "base-files";
@@ -66,7 +66,7 @@ internal sealed class DebianImage : IImageRecipe
         }
     }
 
-    private static async Task<AptSource> ChooseSourceAsync(AptTools tools, CancellationToken cancellation)
+    internal static async Task<AptSource> ChooseSourceAsync(AptTools tools, CancellationToken cancellation)
     {
         string? mirror = Environment.GetEnvironmentVariable(MirrorVariable);
         if (!string.IsNullOrEmpty(mirror)) return new AptSource(mirror, Suite, ["main"], null, new Dictionary<string, string>(StringComparer.Ordinal));

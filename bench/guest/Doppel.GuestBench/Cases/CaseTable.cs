@@ -1,0 +1,34 @@
+namespace Doppel.GuestBench.Cases;
+
+/// <summary>The suite. Every case is sized to take QEMU two to four processor seconds on a current server.</summary>
+internal static class CaseTable
+{
+    private const bool Quick = true;
+    private const bool Full = false;
+
+    public static readonly IReadOnlyList<BenchCase> All =
+    [
+        new("7zip",           CaseGroup.Integer,      Full),
+        new("xz",             CaseGroup.Integer,      Quick),
+        new("zstd",           CaseGroup.Integer,      Full),
+        new("sha256",         CaseGroup.Integer,      Quick),
+        new("aes",            CaseGroup.Integer,      Full),
+        new("rsa",            CaseGroup.Integer,      Full),
+        new("sqlite",         CaseGroup.Integer,      Quick),
+        new("gcc",            CaseGroup.Integer,      Quick, SameOnHost: false),
+        new("matrix",         CaseGroup.Float,        Quick),
+        new("fft",            CaseGroup.Float,        Full),
+        new("nbody",          CaseGroup.Float,        Quick),
+        new("transcendental", CaseGroup.Float,        Full),
+        new("python",         CaseGroup.Interpreters, Quick),
+        new("lua",            CaseGroup.Interpreters, Quick),
+        new("luajit",         CaseGroup.Interpreters, Full),
+        new("perl",           CaseGroup.Interpreters, Full),
+        new("stream",         CaseGroup.Memory,       Quick),
+        new("chase",          CaseGroup.Memory,       Quick),
+        new("pingpong",       CaseGroup.System,       Quick),
+        new("spawn",          CaseGroup.System,       Full),
+        new("paging",         CaseGroup.System,       Full),
+        new("shell",          CaseGroup.System,       Quick),
+    ];
+}
