@@ -11,7 +11,7 @@ internal static class CodeRules
 
     // Documentation that people are sent to. A package registry or a machine of somebody's own is never among them.
     private static readonly string[] s_publicHosts =
-        ["dot.net", "learn.microsoft.com", "www.apache.org", "github.com", "www.debian.org", "www.kernel.org", "docs.kernel.org", "riscv.org", "docs.oasis-open.org", "www.devicetree.org", "www.qemu.org"];
+        ["dot.net", "learn.microsoft.com", "www.apache.org", "github.com", "www.debian.org", "www.kernel.org", "docs.kernel.org", "riscv.org", "docs.oasis-open.org", "www.devicetree.org", "www.qemu.org", "www.w3.org"];
 
     /// <summary>Each unsafe block, and each unsafe method with a body, says on the lines directly above why it is sound.</summary>
     internal static IEnumerable<string> UnsafeWithoutReason(SourceFile file)
