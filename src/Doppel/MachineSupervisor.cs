@@ -3,6 +3,7 @@ using Doppel.Boards;
 using Doppel.Boot;
 using Doppel.Consoles;
 using Doppel.Core.Execution;
+using Doppel.RiscV.Engines;
 
 namespace Doppel;
 
@@ -15,6 +16,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
     private static readonly TimeSpan s_drainStep = TimeSpan.FromMilliseconds(1);
 
     private readonly VirtualMachineConfig _config;
+    private readonly Func<string, IRiscVEngine> _engines;
     private readonly MachineChannels _channels;
     private readonly MachineCounters _counters;
     private readonly VirtualMachineConsole _console;
@@ -26,9 +28,11 @@ internal sealed class MachineSupervisor : IAsyncDisposable
     private bool _started;
     private bool _paused;
 
-    public MachineSupervisor(VirtualMachineConfig config, MachineChannels channels, MachineCounters counters, VirtualMachineConsole console)
+    public MachineSupervisor(
+        VirtualMachineConfig config, Func<string, IRiscVEngine> engines, MachineChannels channels, MachineCounters counters, VirtualMachineConsole console)
     {
         _config = config;
+        _engines = engines;
         _channels = channels;
         _counters = counters;
         _console = console;
@@ -150,6 +154,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
     {
         RiscVVirtBoard board = RiscVVirtBoard.Create(_config, files, new BoardConnections
         {
+            Engine = _engines(_config.Engine),
             Serial = _channels.Serial,
             Power = request => Post(() => ExitOf(request)),
             Failed = error => Post(() => new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, error)),

@@ -1,6 +1,8 @@
+using Doppel.Boards;
 using Doppel.Boot;
 using Doppel.Consoles;
 using Doppel.Core.Time;
+using Doppel.RiscV.Engines;
 
 namespace Doppel;
 
@@ -15,14 +17,14 @@ public sealed class VirtualMachine : IAsyncDisposable
     private readonly BootMilestones _milestones;
     private readonly MachineChannels _channels;
 
-    private VirtualMachine(VirtualMachineConfig config)
+    private VirtualMachine(VirtualMachineConfig config, Func<string, IRiscVEngine> engines)
     {
         _milestones = new BootMilestones(_watch);
         _channels = new MachineChannels(config);
         Console = new VirtualMachineConsole(_channels.Console, _milestones);
         Ports = _channels.Ports;
         _counters = new MachineCounters(_watch);
-        _supervisor = new MachineSupervisor(config, _channels, _counters, Console);
+        _supervisor = new MachineSupervisor(config, engines, _channels, _counters, Console);
     }
 
     /// <summary>The serial port.</summary>
@@ -36,12 +38,17 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start, and later the machine: its exit is then <see cref="VirtualMachineExitReason.Cancelled"/>.</param>
     /// <exception cref="VirtualMachineException">The machine cannot be built as asked; the message says why and what to do.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before the machine ran.</exception>
-    public static async Task<VirtualMachine> StartAsync(VirtualMachineConfig config, CancellationToken cancellationToken = default)
+    public static Task<VirtualMachine> StartAsync(VirtualMachineConfig config, CancellationToken cancellationToken = default) =>
+        StartAsync(config, EngineCatalog.Create, cancellationToken);
+
+    /// <summary>As the public method, with the engines to choose from.</summary>
+    internal static async Task<VirtualMachine> StartAsync(
+        VirtualMachineConfig config, Func<string, IRiscVEngine> engines, CancellationToken cancellationToken)
     {
         VirtualMachineConfigValidator.ThrowIfInvalid(config);
         BootFiles files = await Task.Run(() => BootFiles.Read(config), cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        VirtualMachine machine = new(config);
+        VirtualMachine machine = new(config, engines);
         try
         {
             await Task.Run(() => machine._supervisor.Start(files, cancellationToken), cancellationToken).ConfigureAwait(false);

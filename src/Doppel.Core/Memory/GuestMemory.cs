@@ -32,6 +32,9 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
+    /// <summary>Stores that the board wants to know about.</summary>
+    public StoreWatches Watches { get; } = new();
+
     /// <summary>The regions, in the order they were given.</summary>
     public IEnumerable<RamRegion> Regions => _regions.Select(r => r.Description);
 

@@ -171,6 +171,7 @@ internal sealed unsafe class HartMmu : IDisposable
             FillData(va, pa, allowed, stored: true);
             // SAFETY: TryTranslate has shown that size bytes at hva lie in guest memory.
             unsafe { WriteHost((byte*)hva, size, value); }
+            Stored(pa, size);
             return true;
         }
         MmioAccesses++;
@@ -188,6 +189,12 @@ internal sealed unsafe class HartMmu : IDisposable
         if (store) _memory.Disarm(_memory.StampOf(pa));
         FillData(va, pa, allowed, store);
         return true;
+    }
+
+    /// <summary>Tells the board of a store that went through the slow path, if it wants to know.</summary>
+    internal void Stored(ulong pa, int size)
+    {
+        if (!_memory.Watches.IsEmpty) _memory.Watches.Report(pa, (ulong)size);
     }
 
     /// <summary>Checks that a block can be stored to, and gives its host address where it is RAM (Zicbom and Zicboz).</summary>
@@ -247,7 +254,7 @@ internal sealed unsafe class HartMmu : IDisposable
         SoftTlbEntry* entry = _context->Tlb + SoftTlb.IndexOf(va);
         entry->ReadTag = IsAllowed(page, allowed, AccessType.Load) ? tag : SoftTlb.Invalid;
         bool writable = IsAllowed(page, allowed, AccessType.Store) && (stored || IsQuietlyWritable(page));
-        entry->WriteTag = writable ? tag : SoftTlb.Invalid;
+        entry->WriteTag = writable && !_memory.Watches.CoversPage(page) ? tag : SoftTlb.Invalid;
         entry->Addend = hva - (nint)tag;
         entry->Gpa = page;
     }

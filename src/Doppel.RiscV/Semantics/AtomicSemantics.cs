@@ -68,11 +68,13 @@ internal static unsafe class AtomicSemantics
     {
         ulong va = Rs1(c, i);
         if ((va & (ulong)(sizeof(T) - 1)) != 0) return Raise(c, i, TrapCause.StoreMisaligned, va);
-        if (!Hart.Of(c).Mmu.TryGetAtomic(va, sizeof(T), AccessType.Store, out nint hva, out _)) return RaiseFault(c, i);
+        HartMmu mmu = Hart.Of(c).Mmu;
+        if (!mmu.TryGetAtomic(va, sizeof(T), AccessType.Store, out nint hva, out ulong pa)) return RaiseFault(c, i);
         T operand = T.CreateTruncating(Rs2(c, i));
         T seen;
         do seen = Read<T>(hva);
         while (!CompareExchange(hva, TOperation.Apply(seen, operand), seen));
+        mmu.Stored(pa, sizeof(T));
         // The W forms sign-extend, whether or not the comparison was signed.
         return Write(c, i, sizeof(T) == 4 ? (ulong)int.CreateTruncating(seen) : ulong.CreateTruncating(seen));
     }

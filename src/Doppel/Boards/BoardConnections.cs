@@ -1,13 +1,17 @@
 using Doppel.Core.Execution;
 using Doppel.Devices.Backends.Char;
+using Doppel.RiscV.Engines;
 
 namespace Doppel.Boards;
 
 /// <summary>
-/// What a board is connected to in the host. It outlives the board: when the guest reboots, a new board takes it over.
+/// What a board is given by the host. It outlives the board: when the guest reboots, a new board takes it over.
 /// </summary>
 internal sealed record BoardConnections
 {
+    /// <summary>What executes the harts.</summary>
+    public required IRiscVEngine Engine { get; init; }
+
     /// <summary>The other end of the serial line.</summary>
     public required ICharBackend Serial { get; init; }
 

@@ -51,10 +51,9 @@ internal sealed class RiscVVirtBoard : IDisposable
         _console = new SbiConsole(_uart, connections.Serial);
         AttachDevices();
         _firmware = config.Firmware.IsBuiltin ? new SbiFirmware(new SbiPlatform(_memory, _console, OnPower)) : null;
-        IRiscVEngine engine = EngineCatalog.Create(config.Engine);
-        EngineName = engine.Name;
+        EngineName = connections.Engine.Name;
         RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, TimebaseHz = Aclint.FrequencyHz };
-        for (int i = 0; i < _vcpus.Length; i++) _vcpus[i] = engine.CreateVcpu(i, platform);
+        for (int i = 0; i < _vcpus.Length; i++) _vcpus[i] = connections.Engine.CreateVcpu(i, platform);
         _vcpus[0].Save(ref _reset);
         _scheduler = _time is InstructionCountTime counted
             ? new InstructionCountScheduler(_vcpus, counted) : new ThreadPerVcpuScheduler(_vcpus);
@@ -155,7 +154,11 @@ internal sealed class RiscVVirtBoard : IDisposable
         });
         BootArguments.SetInitrd(tree, plan.Initrd);
         if (files.Firmware is { } file) PayloadLoader.Load(_memory, file, file.IsRelocatable ? plan.FirmwareBase : 0);
-        if (files.Kernel is { } kernel) PayloadLoader.Load(_memory, kernel, plan.KernelBase);
+        if (files.Kernel is { } kernel)
+        {
+            PayloadLoader.Load(_memory, kernel, plan.KernelBase);
+            HostTargetInterface.Attach(kernel.Symbols, _memory, _console, OnPower);
+        }
         if (plan.Initrd.Size > 0) _memory.Load(plan.Initrd.Start, files.Initrd.Span);
         _memory.Load(plan.DeviceTree.Start, DeviceTreeWriter.Write(tree));
         StartHarts(files, plan);

@@ -71,7 +71,18 @@ internal sealed class ElfReader
         if (fileSize > memorySize) throw new FormatException($"segment {index} has more bytes in the file (0x{fileSize:x}) than in memory (0x{memorySize:x})");
         Check(offset, fileSize, $"segment {index}");
         if (address + memorySize < address) throw new FormatException($"segment {index} wraps around the end of the address space");
-        return new PayloadSegment(address, _file.Slice((int)offset, (int)fileSize), memorySize);
+        ulong headers = offset == 0 ? HeaderPadding(fileSize) : 0;
+        return new PayloadSegment(address + headers, _file.Slice((int)(offset + headers), (int)(fileSize - headers)), memorySize - headers);
+    }
+
+    // Linkers like to put the file's own headers into the page before the program, which then is often no RAM. Programs do not read them.
+    private ulong HeaderPadding(ulong fileSize)
+    {
+        const ulong page = 4096;
+        ulong headers = U64(32) + ((ulong)U16(54) * U16(56));
+        ulong end = (headers + page - 1) & ~(page - 1);
+        bool onlyHeaders = end <= fileSize && _file.Span[(int)headers..(int)end].IndexOfAnyExcept((byte)0) < 0;
+        return onlyHeaders ? end : 0;
     }
 
     private Dictionary<string, ulong> ReadSymbols()
