@@ -130,7 +130,10 @@ internal sealed unsafe class JitVcpu : HartVcpu
         if (((va ^ (va + (ulong)size - 1)) & SoftTlb.PageMask) != 0) return 0;
         if (atomic && (va & (ulong)(size - 1)) != 0) return 0;
         HartContext* c = &context->Hart;
-        if (!Harts.Hart.Of(c).Mmu.TryGetAtomic(va, size, write ? AccessType.Store : AccessType.Load, out nint hva, out _)) return 0;
+        HartMmu mmu = Harts.Hart.Of(c).Mmu;
+        if (!mmu.TryGetAtomic(va, size, write ? AccessType.Store : AccessType.Load, out nint hva, out ulong pa)) return 0;
+        // The interpreter does the store and tells the board of it.
+        if (write && mmu.ReportsStores(pa)) return 0;
         if (!atomic) return hva;
         // An atomic that needs the entry tries again: that must not go on for ever where the TLB holds no such page.
         SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);

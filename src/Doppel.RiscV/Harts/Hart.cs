@@ -15,6 +15,7 @@ internal sealed unsafe class Hart : IDisposable
 {
     private readonly GCHandle _self;
     private readonly MachineTimer _supervisorTimer;
+    private readonly Lock _timerGate = new();
     private bool _stopped = true;
     private bool _inGuest;
     private bool _disposed;
@@ -156,6 +157,12 @@ internal sealed unsafe class Hart : IDisposable
 
     /// <summary>Compares the time with stimecmp and arms the timer for the moment when they meet. Any thread.</summary>
     internal void UpdateSupervisorTimer()
+    {
+        // The event thread and the hart may come here at once: a verdict on the old deadline must not undo the arming of the new one.
+        lock (_timerGate) UpdateSupervisorTimerLocked();
+    }
+
+    private void UpdateSupervisorTimerLocked()
     {
         ulong compare = Volatile.Read(ref Context->State.Stimecmp);
         ulong now = TimeCounter;

@@ -191,6 +191,9 @@ internal sealed unsafe class HartMmu : IDisposable
         return true;
     }
 
+    /// <summary>True if the board wants to know of stores to a page.</summary>
+    internal bool ReportsStores(ulong pa) => _memory.Watches.CoversPage(pa);
+
     /// <summary>Tells the board of a store that went through the slow path, if it wants to know.</summary>
     internal void Stored(ulong pa, int size)
     {

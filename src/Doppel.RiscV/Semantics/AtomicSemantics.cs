@@ -76,7 +76,8 @@ internal static unsafe class AtomicSemantics
         while (!CompareExchange(hva, TOperation.Apply(seen, operand), seen));
         mmu.Stored(pa, sizeof(T));
         // The W forms sign-extend, whether or not the comparison was signed.
-        return Write(c, i, sizeof(T) == 4 ? (ulong)int.CreateTruncating(seen) : ulong.CreateTruncating(seen));
+        Write(c, i, sizeof(T) == 4 ? (ulong)int.CreateTruncating(seen) : ulong.CreateTruncating(seen));
+        return NextOrLeave(c, i);
     }
 
     private static T Read<T>(nint hva)

@@ -18,7 +18,11 @@ internal static class EngineCatalog
 
     /// <summary>Creates an engine by name.</summary>
     internal static IRiscVEngine Create(string name) =>
-        string.Equals(name, Automatic, StringComparison.Ordinal)
-            ? JitEngine.IsSupported ? new JitEngine() : new InterpreterEngine()
-            : s_engines.First(e => string.Equals(e.Name, name, StringComparison.Ordinal)).Create();
+        Find(string.Equals(name, Automatic, StringComparison.Ordinal) ? Preferred : name).Create();
+
+    /// <summary>The engine that <see cref="Automatic"/> stands for on this host.</summary>
+    internal static string Preferred => JitEngine.IsSupported ? "jit" : "interp";
+
+    private static (string Name, Func<IRiscVEngine> Create) Find(string name) =>
+        s_engines.First(e => string.Equals(e.Name, name, StringComparison.Ordinal));
 }

@@ -64,7 +64,7 @@ internal static class RiscVVirtDeviceTree
             .SetStrings("mmu-type", "riscv,sv57")
             .SetCells("riscv,cbom-block-size", CacheBlockBytes).SetCells("riscv,cboz-block-size", CacheBlockBytes)
             .SetCells("phandle", CpuPhandle((int)hart));
-        cpu.Add("interrupt-controller").SetCells("#interrupt-cells", 1).SetFlag("interrupt-controller")
+        cpu.Add("interrupt-controller").SetCells("#address-cells", 0).SetCells("#interrupt-cells", 1).SetFlag("interrupt-controller")
             .SetStrings("compatible", "riscv,cpu-intc").SetCells("phandle", IntcPhandle((int)hart));
     }
 

@@ -17,7 +17,7 @@ internal sealed class BareMetal : IDisposable
     {
         string name = PathOf(Guid.NewGuid().ToString("N"));
         File.WriteAllText(name + ".S", ".globl _start\n" + source + "\n");
-        Run("riscv64-linux-gnu-gcc", "-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d", "-Wl,--build-id=none", $"-Wl,-Ttext=0x{address:x}", "-o", name + ".elf", name + ".S");
+        Run("riscv64-linux-gnu-gcc", "-nostdlib", "-static", "-march=rv64gc", "-mabi=lp64d", "-Wl,--build-id=none", "-Wl,--no-relax", $"-Wl,-Ttext=0x{address:x}", "-o", name + ".elf", name + ".S");
         return name + ".elf";
     }
 

@@ -35,30 +35,36 @@ public sealed class BareMetalTests : IDisposable
         Assert.Equal("hello from bare metal\n", output);
     }
 
-    [Fact]
-    public async Task ToHost_OddPayload_EndsAtThatStoreWithItsStatus()
+    [Theory]
+    [InlineData("interp")]
+    [InlineData("jit")]
+    public async Task ToHost_OddPayload_EndsAtThatStoreWithItsStatus(string engine)
     {
-        (_, VirtualMachineExit exit) = await RunAsync(Bare(_tools.Build(Programs.ToHost)));
+        (_, VirtualMachineExit exit) = await RunAsync(Bare(_tools.Build(Programs.ToHost)) with { Engine = engine });
 
         Assert.Equal(new VirtualMachineExit(VirtualMachineExitReason.GuestExit, 42), exit);
     }
 
-    [Fact]
-    public async Task ToHost_ConsoleAndSystemCall_PrintAndTheirPageStaysMemory()
+    [Theory]
+    [InlineData("interp")]
+    [InlineData("jit")]
+    public async Task ToHost_ConsoleAndSystemCall_PrintAndTheirPageStaysMemory(string engine)
     {
-        (string output, VirtualMachineExit exit) = await RunAsync(Bare(_tools.Build(Programs.HtifConsole)));
+        (string output, VirtualMachineExit exit) = await RunAsync(Bare(_tools.Build(Programs.HtifConsole)) with { Engine = engine });
 
         Assert.Equal("ABCDEFGH\n", output);
         Assert.Equal(3, exit.Status);
     }
 
     [Theory]
-    [InlineData(TimePolicy.RealTime, 1, "0")]
-    [InlineData(TimePolicy.RealTime, 4, "3")]
-    [InlineData(TimePolicy.InstructionCount, 4, "3")]
-    public async Task Hsm_SeveralHarts_StartAnswerAndStop(TimePolicy time, int cpus, string expected)
+    [InlineData("interp", TimePolicy.RealTime, 1, "0")]
+    [InlineData("interp", TimePolicy.RealTime, 4, "3")]
+    [InlineData("interp", TimePolicy.InstructionCount, 4, "3")]
+    [InlineData("jit", TimePolicy.RealTime, 4, "3")]
+    [InlineData("jit", TimePolicy.InstructionCount, 4, "3")]
+    public async Task Hsm_SeveralHarts_StartAnswerAndStop(string engine, TimePolicy time, int cpus, string expected)
     {
-        VirtualMachineConfig config = Supervisor(_tools.Build(Programs.StartHarts, 0x8020_0000)) with { Cpus = cpus, Time = time };
+        VirtualMachineConfig config = Supervisor(_tools.Build(Programs.StartHarts, 0x8020_0000)) with { Cpus = cpus, Time = time, Engine = engine };
 
         (string output, VirtualMachineExit exit) = await RunAsync(config);
 
@@ -67,20 +73,24 @@ public sealed class BareMetalTests : IDisposable
     }
 
     [Theory]
-    [InlineData(TimePolicy.RealTime)]
-    [InlineData(TimePolicy.InstructionCount)]
-    public async Task Timer_TenDeadlines_AllInterrupt(TimePolicy time)
+    [InlineData("interp", TimePolicy.RealTime)]
+    [InlineData("interp", TimePolicy.InstructionCount)]
+    [InlineData("jit", TimePolicy.RealTime)]
+    [InlineData("jit", TimePolicy.InstructionCount)]
+    public async Task Timer_TenDeadlines_AllInterrupt(string engine, TimePolicy time)
     {
-        (string output, _) = await RunAsync(Supervisor(_tools.Build(Programs.Ticks, 0x8020_0000)) with { Time = time });
+        (string output, _) = await RunAsync(Supervisor(_tools.Build(Programs.Ticks, 0x8020_0000)) with { Time = time, Engine = engine });
 
         Assert.StartsWith("tttttttttt", output, StringComparison.Ordinal);
         Assert.Equal(26, output.Length);
     }
 
-    [Fact]
-    public async Task InstructionCount_TwoRuns_AreTheSameToTheLastInstruction()
+    [Theory]
+    [InlineData("interp")]
+    [InlineData("jit")]
+    public async Task InstructionCount_TwoRuns_AreTheSameToTheLastInstruction(string engine)
     {
-        VirtualMachineConfig config = Supervisor(_tools.Build(Programs.Ticks, 0x8020_0000)) with { Time = TimePolicy.InstructionCount };
+        VirtualMachineConfig config = Supervisor(_tools.Build(Programs.Ticks, 0x8020_0000)) with { Time = TimePolicy.InstructionCount, Engine = engine };
 
         (string Output, ulong Instructions) first = await CountAsync(config), second = await CountAsync(config);
 
