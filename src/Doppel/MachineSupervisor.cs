@@ -3,6 +3,8 @@ using Doppel.Boards;
 using Doppel.Boot;
 using Doppel.Consoles;
 using Doppel.Core.Execution;
+using Doppel.Core.Time;
+using Doppel.Devices.Virtio.Console;
 using Doppel.RiscV.Engines;
 
 namespace Doppel;
@@ -14,10 +16,11 @@ namespace Doppel;
 internal sealed class MachineSupervisor : IAsyncDisposable
 {
     private static readonly TimeSpan s_drainStep = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_drainLimit = TimeSpan.FromSeconds(2);
 
     private readonly VirtualMachineConfig _config;
     private readonly Func<string, IRiscVEngine> _engines;
-    private readonly MachineChannels _channels;
+    private readonly MachineBackends _backends;
     private readonly MachineCounters _counters;
     private readonly VirtualMachineConsole _console;
     private readonly Channel<Func<VirtualMachineExit?>> _events = Channel.CreateUnbounded<Func<VirtualMachineExit?>>(new() { SingleReader = true });
@@ -29,11 +32,11 @@ internal sealed class MachineSupervisor : IAsyncDisposable
     private bool _paused;
 
     public MachineSupervisor(
-        VirtualMachineConfig config, Func<string, IRiscVEngine> engines, MachineChannels channels, MachineCounters counters, VirtualMachineConsole console)
+        VirtualMachineConfig config, Func<string, IRiscVEngine> engines, MachineBackends backends, MachineCounters counters, VirtualMachineConsole console)
     {
         _config = config;
         _engines = engines;
-        _channels = channels;
+        _backends = backends;
         _counters = counters;
         _console = console;
     }
@@ -136,18 +139,25 @@ internal sealed class MachineSupervisor : IAsyncDisposable
         {
             _board?.Halt();
             _counters.Watch.Stop();
-            // The UART may still hold a few characters that the host was too slow to take; they leave while time runs.
-            while (exit.Reason is VirtualMachineExitReason.PowerOff or VirtualMachineExitReason.GuestExit && _channels.Console.PendingOutput > 0)
-                await Task.Delay(s_drainStep, CancellationToken.None).ConfigureAwait(false);
+            if (exit.Reason is VirtualMachineExitReason.PowerOff or VirtualMachineExitReason.GuestExit) await DrainAsync().ConfigureAwait(false);
             SwitchOff();
         }
         catch (Exception e)
         {
             exit = new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, e);
         }
-        _channels.Dispose();
+        _backends.Dispose();
         await _console.Pump.ConfigureAwait(false);
         _exit.SetResult(exit);
+    }
+
+    // Devices may still hold output that the host was too slow to take; it leaves while time runs. Nobody waits for a host that never reads.
+    private async Task DrainAsync()
+    {
+        HostStopwatch waited = new();
+        waited.Start();
+        while (waited.Elapsed < s_drainLimit && (_backends.Console.PendingOutput > 0 || _board is { HasPendingOutput: true }))
+            await Task.Delay(s_drainStep, CancellationToken.None).ConfigureAwait(false);
     }
 
     private void SwitchOn(BootFiles files, bool isReboot)
@@ -155,7 +165,10 @@ internal sealed class MachineSupervisor : IAsyncDisposable
         RiscVVirtBoard board = RiscVVirtBoard.Create(_config, files, new BoardConnections
         {
             Engine = _engines(_config.Engine),
-            Serial = _channels.Serial,
+            Serial = _backends.Serial,
+            Ports = [.. _backends.ConsolePorts.Select(static p => new ConsolePort(p.Name, p.Config.IsConsole, p.Channel))],
+            Disks = _backends.Disks,
+            Log = _config.Log,
             Power = request => Post(() => ExitOf(request)),
             Failed = error => Post(() => new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, error)),
         });

@@ -15,16 +15,16 @@ public sealed class VirtualMachine : IAsyncDisposable
     private readonly MachineCounters _counters;
     private readonly MachineSupervisor _supervisor;
     private readonly BootMilestones _milestones;
-    private readonly MachineChannels _channels;
+    private readonly MachineBackends _backends;
 
     private VirtualMachine(VirtualMachineConfig config, Func<string, IRiscVEngine> engines)
     {
         _milestones = new BootMilestones(_watch);
-        _channels = new MachineChannels(config);
-        Console = new VirtualMachineConsole(_channels.Console, _milestones);
-        Ports = _channels.Ports;
+        _backends = new MachineBackends(config);
+        Console = new VirtualMachineConsole(_backends.Console, _milestones);
+        Ports = _backends.Ports;
         _counters = new MachineCounters(_watch);
-        _supervisor = new MachineSupervisor(config, engines, _channels, _counters, Console);
+        _supervisor = new MachineSupervisor(config, engines, _backends, _counters, Console);
     }
 
     /// <summary>The serial port.</summary>
@@ -91,7 +91,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _supervisor.DisposeAsync().ConfigureAwait(false);
-        _channels.Dispose();
+        _backends.Dispose();
         await Console.Pump.ConfigureAwait(false);
     }
 }

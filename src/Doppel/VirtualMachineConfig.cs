@@ -57,6 +57,11 @@ public sealed record VirtualMachineConfig
     /// <summary>True to start again when the guest reboots; false to end with <see cref="VirtualMachineExitReason.Reboot"/>.</summary>
     public bool RestartOnReboot { get; init; } = true;
 
+    /// <summary>
+    /// Receives, on any thread, one line for people when a driver in the guest breaks the rules or a disk image fails. It must not block.
+    /// </summary>
+    public Action<string> Log { get; init; } = static _ => { };
+
     /// <summary>Seed of everything random that the machine gives its guest under <see cref="TimePolicy.InstructionCount"/>.</summary>
     public ulong Seed { get; init; }
 }

@@ -1,5 +1,7 @@
 using Doppel.Core.Execution;
+using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
+using Doppel.Devices.Virtio.Console;
 using Doppel.RiscV.Engines;
 
 namespace Doppel.Boards;
@@ -14,6 +16,15 @@ internal sealed record BoardConnections
 
     /// <summary>The other end of the serial line.</summary>
     public required ICharBackend Serial { get; init; }
+
+    /// <summary>Ports of the virtio console device, in order; empty for no such device.</summary>
+    public required IReadOnlyList<ConsolePort> Ports { get; init; }
+
+    /// <summary>Disks in order.</summary>
+    public required IReadOnlyList<IBlockBackend> Disks { get; init; }
+
+    /// <summary>Receives, on any thread, one line when something goes wrong that the guest or the host's files are to blame for.</summary>
+    public required Action<string> Log { get; init; }
 
     /// <summary>
     /// Called, on a vCPU thread, with the guest's first request to switch off or start again; the board has already asked its vCPUs to stop.

@@ -32,6 +32,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     private readonly Plic _plic;
     private readonly Uart16550 _uart;
     private readonly SbiConsole _console;
+    private readonly VirtioSlots _virtio;
     private readonly VcpuScheduler _scheduler;
     private readonly SbiFirmware? _firmware;
     private readonly RiscVState _reset;
@@ -50,6 +51,7 @@ internal sealed class RiscVVirtBoard : IDisposable
         _uart = new Uart16550(_plic.CreateInput(RiscVVirtMap.Uart.Irq), _time, connections.Serial);
         _console = new SbiConsole(_uart, connections.Serial);
         AttachDevices();
+        _virtio = new VirtioSlots(config, connections, _memory, _time, (_bus, _plic));
         _firmware = config.Firmware.IsBuiltin ? new SbiFirmware(new SbiPlatform(_memory, _console, OnPower)) : null;
         EngineName = connections.Engine.Name;
         RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, TimebaseHz = Aclint.FrequencyHz };
@@ -105,14 +107,16 @@ internal sealed class RiscVVirtBoard : IDisposable
     public void Halt() => _scheduler.Pause();
 
     /// <summary>Tells the guest the size of the terminal behind its console.</summary>
-    public void ResizeConsole(int columns, int rows)
-    {
-    }
+    public void ResizeConsole(int columns, int rows) => _virtio.Resize(columns, rows);
+
+    /// <summary>True while the host has not taken all that the guest has sent through its console ports.</summary>
+    public bool HasPendingOutput => _virtio.HasPendingOutput;
 
     /// <summary>Ends the threads and gives all memory back.</summary>
     public void Dispose()
     {
         _scheduler.Dispose();
+        _virtio.Dispose();
         _time.Dispose();
         foreach (IRiscVVcpu vcpu in _vcpus) vcpu.Dispose();
         _memory.Dispose();
@@ -138,8 +142,7 @@ internal sealed class RiscVVirtBoard : IDisposable
         Attach(RiscVVirtMap.Uart, _uart);
     }
 
-    private void Attach(in BoardSlot slot, IMmioDevice device) =>
-        _bus.Attach(new MmioWindow(slot.Base, slot.Size, slot.Access.Min, slot.Access.Max, slot.Name), device);
+    private void Attach(in BoardSlot slot, IMmioDevice device) => _bus.Attach(slot.ToWindow(), device);
 
     private void Boot(BootFiles files)
     {

@@ -4,6 +4,7 @@ using Doppel.Devices.Interrupts;
 using Doppel.Devices.Power;
 using Doppel.Devices.Rtc;
 using Doppel.Devices.Serial;
+using Doppel.Devices.Virtio.Transport;
 
 namespace Doppel.Boards;
 
@@ -82,7 +83,7 @@ internal static class RiscVVirtDeviceTree
     {
         AddNode(soc, RiscVVirtMap.Uart, Uart16550.Compatible).SetCells("clock-frequency", Uart16550.ClockHz);
         AddNode(soc, RiscVVirtMap.Rtc, GoldfishRtc.Compatible);
-        for (int i = 0; i < RiscVVirtMap.VirtioSlots; i++) AddNode(soc, RiscVVirtMap.Virtio(i), "virtio,mmio");
+        for (int i = 0; i < RiscVVirtMap.VirtioSlots; i++) AddNode(soc, RiscVVirtMap.Virtio(i), VirtioMmioTransport.Compatible);
         AddNode(soc, RiscVVirtMap.Test, TestFinisher.Compatible, TestFinisher.CompatibleOld, TestFinisher.CompatibleSyscon)
             .SetCells("phandle", TestPhandle);
     }

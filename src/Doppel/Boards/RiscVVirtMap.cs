@@ -1,7 +1,9 @@
+using Doppel.Core.Bus;
 using Doppel.Devices.Interrupts;
 using Doppel.Devices.Power;
 using Doppel.Devices.Rtc;
 using Doppel.Devices.Serial;
+using Doppel.Devices.Virtio.Transport;
 
 namespace Doppel.Boards;
 
@@ -11,7 +13,11 @@ namespace Doppel.Boards;
 /// <param name="Size">Size in bytes.</param>
 /// <param name="Irq">Source at the interrupt controller; 0 for none.</param>
 /// <param name="Access">Smallest and largest access in bytes.</param>
-internal readonly record struct BoardSlot(string Name, ulong Base, ulong Size, int Irq, (int Min, int Max) Access);
+internal readonly record struct BoardSlot(string Name, ulong Base, ulong Size, int Irq, (int Min, int Max) Access)
+{
+    /// <summary>The slot as the bus wants it.</summary>
+    internal MmioWindow ToWindow() => new(Base, Size, Access.Min, Access.Max, Name);
+}
 
 /// <summary>
 /// The address map of <c>riscv-virt</c>: the one of the field's well-known "virt" machine, so that kernels, firmware and bare-metal
@@ -30,5 +36,5 @@ internal static class RiscVVirtMap
     internal static readonly BoardSlot Uart = new("serial", 0x1000_0000, Uart16550.WindowSize, 10, (1, 1));
 
     /// <summary>Place of a virtio slot, from 0.</summary>
-    internal static BoardSlot Virtio(int slot) => new("virtio_mmio", 0x1000_1000 + (0x1000 * (ulong)slot), 0x1000, slot + 1, (1, 4));
+    internal static BoardSlot Virtio(int slot) => new("virtio_mmio", 0x1000_1000 + (VirtioMmioTransport.WindowSize * (ulong)slot), VirtioMmioTransport.WindowSize, slot + 1, (1, 4));
 }

@@ -1,0 +1,84 @@
+using Doppel.Devices.Backends.Block;
+using Doppel.Devices.Backends.Char;
+
+namespace Doppel.Consoles;
+
+/// <summary>
+/// Where the data of one machine's devices goes, for as long as the machine lives, reboots included. Thread contract: immutable.
+/// </summary>
+internal sealed class MachineBackends : IDisposable
+{
+    private readonly List<IBlockBackend> _disks = [];
+    private int _disposed;
+
+    /// <summary>Opens files and sockets.</summary>
+    /// <exception cref="VirtualMachineException">A file or socket cannot be opened.</exception>
+    public MachineBackends(VirtualMachineConfig config)
+    {
+        try
+        {
+            foreach (DiskConfig disk in config.Disks) _disks.Add(Open(disk));
+            Serial = Connect(config.Serial, Console);
+        }
+        catch
+        {
+            foreach (IBlockBackend disk in _disks) disk.Dispose();
+            throw;
+        }
+        ConsolePorts = [.. config.ConsolePorts.Select(static p => new VirtualMachinePort(p, new CharChannel()))];
+        Ports = ConsolePorts.ToDictionary(static p => p.Name, StringComparer.Ordinal);
+    }
+
+    /// <summary>What the library itself reads of the serial port.</summary>
+    public CharChannel Console { get; } = new();
+
+    /// <summary>The other end of the guest's serial line.</summary>
+    public ICharBackend Serial { get; }
+
+    /// <summary>Disks in order.</summary>
+    public IReadOnlyList<IBlockBackend> Disks => _disks;
+
+    /// <summary>Ports of the console device in order.</summary>
+    public IReadOnlyList<VirtualMachinePort> ConsolePorts { get; }
+
+    /// <summary>Ports of the console device by name.</summary>
+    public IReadOnlyDictionary<string, VirtualMachinePort> Ports { get; }
+
+    /// <summary>Closes disks, and ends all channels from the guest's side: readers get what is left and then the end.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        Serial.Dispose();
+        foreach (VirtualMachinePort port in ConsolePorts) port.Channel.Dispose();
+        foreach (IBlockBackend disk in _disks) disk.Dispose();
+    }
+
+    private static RawFileBackend Open(DiskConfig disk)
+    {
+        try
+        {
+            return new RawFileBackend(disk.Path, disk.ReadOnly);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new VirtualMachineException($"--disk {disk.Path}: {e.Message}", e);
+        }
+    }
+
+    private static ICharBackend Connect(SerialConfig serial, CharChannel console)
+    {
+        try
+        {
+            return serial.Kind switch
+            {
+                SerialKind.File => new SerialTee(StreamCharBackend.ToFile(serial.Path!), console),
+                SerialKind.Socket => new SerialTee(new SocketCharBackend(serial.Path!), console),
+                _ => console,
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or System.Net.Sockets.SocketException)
+        {
+            throw new VirtualMachineException($"--serial {serial.Path}: {e.Message}", e);
+        }
+    }
+}
