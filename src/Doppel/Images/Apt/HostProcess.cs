@@ -85,7 +85,7 @@ internal static class HostProcess
     private static async Task StopAsync(Process process)
     {
         string group = $"-{process.Id}";
-        using (var kill = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "kill -TERM -- \"$1\" 2>/dev/null", "sh", group])))
+        using (var kill = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "kill -TERM \"$1\" 2>/dev/null", "sh", group])))
             await (kill?.WaitForExitAsync(CancellationToken.None) ?? Task.CompletedTask).ConfigureAwait(false);
         using var grace = new CancellationTokenSource(s_gracePeriod);
         try
