@@ -44,6 +44,8 @@ internal static class SupervisorEntry
         state.Medeleg = DelegatedExceptions;
         state.Mideleg = DelegatedInterrupts;
         state.Mcounteren = AllCounters;
+        // Kernels expect firmware to have done this as well: the vDSO of Linux reads the time in U-mode.
+        state.Scounteren = AllCounters;
         state.Menvcfg = Environment;
         state.SetPmp(0, OpenRegion, ulong.MaxValue >> 10);
         return state;
