@@ -9,11 +9,9 @@ internal static class Fuzz
     /// </summary>
     public static int Mutate(byte[] original, int seed, int count, Action<byte[]> read)
     {
-        Random random = new(seed);
         int outcomes = 0;
-        for (int i = 0; i < count; i++)
+        foreach (byte[] bytes in Changed(original, seed, count))
         {
-            byte[] bytes = Change(original, random);
             try
             {
                 read(bytes);
@@ -25,6 +23,13 @@ internal static class Fuzz
             }
         }
         return outcomes;
+    }
+
+    /// <summary>Changed copies of some bytes.</summary>
+    public static IEnumerable<byte[]> Changed(byte[] original, int seed, int count)
+    {
+        Random random = new(seed);
+        for (int i = 0; i < count; i++) yield return Change(original, random);
     }
 
     private static byte[] Change(byte[] original, Random random)

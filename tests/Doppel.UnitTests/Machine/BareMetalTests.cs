@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using Doppel.Boot.DeviceTrees;
+using Doppel.UnitTests.Boot;
+
 namespace Doppel.UnitTests.Machine;
 
 public sealed class BareMetalTests : IDisposable
@@ -128,6 +132,78 @@ public sealed class BareMetalTests : IDisposable
         (string output, _) = await RunAsync(config);
 
         Assert.Contains("Platform HART Count       : 4", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")]
+    [InlineData("/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf", "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf")]
+    [InlineData(null, "/usr/lib/u-boot/qemu-riscv64/u-boot.bin")]
+    public async Task UBoot_InSupervisorOrMachineMode_AnswersAtItsPrompt(string? kernel, string firmware)
+    {
+        string disk = _tools.PathOf("disk.img");
+        await File.WriteAllBytesAsync(disk, new byte[1 << 20]);
+        VirtualMachineConfig config = new()
+        {
+            KernelPath = kernel, Firmware = FirmwareChoice.File(firmware), Disks = [new DiskConfig(disk)], MemoryBytes = 128 << 20, Timeout = s_limit,
+        };
+        await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
+
+        await vm.Console.ExpectAsync("Hit any key to stop autoboot", s_limit);
+        await vm.Console.WriteAsync(" ");
+        await vm.Console.ExpectAsync("=> ", s_limit);
+        await vm.Console.WriteLineAsync("virtio scan; virtio info");
+        string answer = await vm.Console.ExpectAsync("MB = ", s_limit);
+        await vm.Console.WriteLineAsync("poweroff");
+
+        Assert.Contains("VirtIO Block Device", answer, StringComparison.Ordinal);
+        Assert.Equal(VirtualMachineExitReason.PowerOff, (await vm.WaitForExitAsync()).Reason);
+    }
+
+    [Fact]
+    public async Task DeviceTree_Generated_TellsTheGuestMemoryCommandLineAndInitrd()
+    {
+        DeviceTree tree = await DumpTreeAsync(new VirtualMachineConfig { CommandLine = "quiet" });
+
+        Assert.Equal("quiet\0"u8.ToArray(), tree.Find("/chosen")!.Get("bootargs")!.Value.ToArray());
+        Assert.Equal(Big(0x8000_0000, 64 << 20), tree.Find("/memory@80000000")!.Get("reg")!.Value.ToArray());
+        Assert.Equal(Big(0x8220_0000), tree.Find("/chosen")!.Get("linux,initrd-start")!.Value.ToArray());
+        Assert.Equal(Big(0x8220_0000 + 3 + 1 + 2), tree.Find("/chosen")!.Get("linux,initrd-end")!.Value.ToArray());
+    }
+
+    [Fact]
+    public async Task DeviceTree_OfTheUser_IsPatchedAndOtherwiseKept()
+    {
+        string path = _tools.PathOf("user.dtb");
+        await File.WriteAllBytesAsync(path, Dtc.Compile("/dts-v1/; / { #address-cells = <2>; #size-cells = <2>; model = \"mine\"; chosen { bootargs = \"old\"; }; };"));
+
+        DeviceTree tree = await DumpTreeAsync(new VirtualMachineConfig { CommandLine = "new", DeviceTreePath = path });
+
+        Assert.Equal("mine\0"u8.ToArray(), tree.Root.Get("model")!.Value.ToArray());
+        Assert.Equal("new\0"u8.ToArray(), tree.Find("/chosen")!.Get("bootargs")!.Value.ToArray());
+        Assert.Equal(Big(0x8000_0000, 64 << 20), tree.Find("/memory@80000000")!.Get("reg")!.Value.ToArray());
+        Assert.NotNull(tree.Find("/chosen")!.Get("linux,initrd-start"));
+    }
+
+    // Boots a program that prints the tree it was given, with an initial RAM disk of three bytes and an appended one of two.
+    private async Task<DeviceTree> DumpTreeAsync(VirtualMachineConfig config)
+    {
+        string initrd = _tools.PathOf("initrd");
+        await File.WriteAllBytesAsync(initrd, [1, 2, 3]);
+        (string output, _) = await RunAsync(config with
+        {
+            KernelPath = _tools.Build(Programs.DumpDeviceTree, 0x8020_0000), MemoryBytes = 64 << 20, Timeout = s_limit,
+            InitrdPath = initrd, ExtraInitrds = [new byte[] { 4, 5 }],
+        });
+        byte[] blob = new byte[output.Length / 2];
+        for (int i = 0; i < blob.Length; i++) blob[i] = (byte)(((output[2 * i] - 'a') << 4) | (output[(2 * i) + 1] - 'a'));
+        return DeviceTreeReader.Read(blob);
+    }
+
+    private static byte[] Big(params ulong[] values)
+    {
+        byte[] bytes = new byte[values.Length * 8];
+        for (int i = 0; i < values.Length; i++) BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(i * 8), values[i]);
+        return bytes;
     }
 
     private static VirtualMachineConfig Bare(string program) =>

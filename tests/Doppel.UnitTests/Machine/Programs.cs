@@ -203,4 +203,32 @@ internal static class Programs
                 csrw 0x14d, t1
                 sret
         """;
+
+    /// <summary>S-mode: writes the device tree that a1 points to to the console, byte by byte as two letters from 'a', and switches off.</summary>
+    public const string DumpDeviceTree = """
+        _start: mv s0, a1
+                li s1, 0
+                li s2, 4
+                addi s3, s0, 4
+        1:      lbu t0, (s3)
+                slli s1, s1, 8
+                add s1, s1, t0
+                addi s3, s3, 1
+                addi s2, s2, -1
+                bnez s2, 1b
+        2:      lbu s4, (s0)
+                srli a0, s4, 4
+                addi a0, a0, 'a'
+                li a7, 1
+                ecall
+                andi a0, s4, 15
+                addi a0, a0, 'a'
+                li a7, 1
+                ecall
+                addi s0, s0, 1
+                addi s1, s1, -1
+                bnez s1, 2b
+                li a7, 8
+                ecall
+        """;
 }
