@@ -23,7 +23,7 @@ internal readonly record struct WalkRequest(AccessType Access, uint Privilege, b
 internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory, Pmp pmp)
 {
     private const ulong Valid = 1, Read = 2, Write = 4, Execute = 8, User = 16, Accessed = 64, Dirty = 128;
-    private const ulong ReservedBits = 0x1FUL << 54, NapotBit = 1UL << 63, PbmtBits = 3UL << 61;
+    private const ulong ReservedBits = 0x7FUL << 54, NapotBit = 1UL << 63, PbmtBits = 3UL << 61;
     private const ulong PpnMask = (1UL << 44) - 1;
 
     /// <summary>Walks begun so far.</summary>
