@@ -131,7 +131,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
         if (atomic && (va & (ulong)(size - 1)) != 0) return 0;
         HartContext* c = &context->Hart;
         HartMmu mmu = Harts.Hart.Of(c).Mmu;
-        if (!mmu.TryGetAtomic(va, size, write ? AccessType.Store : AccessType.Load, out nint hva, out ulong pa)) return 0;
+        if (!mmu.TryGetAligned(va, size, write ? AccessType.Store : AccessType.Load, out nint hva, out ulong pa)) return 0;
         // The interpreter does the store and tells the board of it.
         if (write && mmu.ReportsStores(pa)) return 0;
         if (!atomic) return hva;

@@ -83,7 +83,7 @@ internal sealed unsafe class CodePageCache : IDisposable
         if (unwritten && bytes.SequenceEqual(page.Bytes)) return;
         // Armed before the bytes are compared: a store after this is noticed, one before it is seen.
         uint stamp = GuestMemory.Arm(_memory.StampOf(page.Gpa));
-        _hart.StoresMustReport();
+        _hart.StoresMustReport(page.Gpa);
         if (bytes.SequenceEqual(page.Bytes))
         {
             page.Stamp = stamp;
@@ -97,7 +97,7 @@ internal sealed unsafe class CodePageCache : IDisposable
     private void Arm(CodePage page, ReadOnlySpan<byte> bytes)
     {
         page.Stamp = GuestMemory.Arm(_memory.StampOf(page.Gpa));
-        _hart.StoresMustReport();
+        _hart.StoresMustReport(page.Gpa);
         bytes.CopyTo(page.Bytes);
     }
 

@@ -21,6 +21,7 @@ internal sealed unsafe class HartMmu : IDisposable
     private readonly PageWalker _walker;
     private readonly SoftTlbEntry* _data;
     private readonly FetchEntry* _fetch;
+    private readonly LargePages _largePages = new();
     private int _usedDataSets = (1 << DataSets) - 1;
     private uint _dataPrivilege;
     private bool _sum, _mxr;
@@ -67,6 +68,7 @@ internal sealed unsafe class HartMmu : IDisposable
     /// <summary>Empties all TLBs: SFENCE.VMA, a new satp, new PMP settings.</summary>
     internal void FlushAll()
     {
+        _largePages.Clear();
         FlushData();
         FlushFetch();
     }
@@ -84,6 +86,19 @@ internal sealed unsafe class HartMmu : IDisposable
         _usedDataSets = current < 0 ? (1 << DataSets) - 1 : 1 << (int)current;
     }
 
+    /// <summary>Makes stores to one physical page take the slow path again.</summary>
+    internal void ForbidStores(ulong gpa)
+    {
+        for (int set = 0; set < DataSets; set++)
+        {
+            if ((_usedDataSets & (1 << set)) == 0) continue;
+            foreach (ref SoftTlbEntry entry in new Span<SoftTlbEntry>(_data + (set * SoftTlb.Entries), SoftTlb.Entries))
+            {
+                if (entry.Gpa == gpa) entry.WriteTag = SoftTlb.Invalid;
+            }
+        }
+    }
+
     /// <summary>Called when translations of instruction addresses end: of one page, or of all for null. An engine that keeps its own follows.</summary>
     internal Action<ulong?> FetchFlushed { get; set; } = static _ => { };
 
@@ -97,6 +112,12 @@ internal sealed unsafe class HartMmu : IDisposable
     /// <summary>Drops what the TLBs know of one page: SFENCE.VMA with an address.</summary>
     internal void FlushPage(ulong va)
     {
+        // One fence ends all of a superpage, of which the TLBs hold an entry for each 4 KiB in use (privileged manual, 10.2.1).
+        if (_largePages.MayHold(va))
+        {
+            FlushAll();
+            return;
+        }
         ulong page = va & SoftTlb.PageMask;
         for (int set = 0; set < DataSets; set++)
         {
@@ -178,17 +199,26 @@ internal sealed unsafe class HartMmu : IDisposable
         return _bus.TryWrite(pa, size, value) || Fault(AccessType.Store, access: true, va);
     }
 
-    /// <summary>Finds the host address of naturally aligned guest RAM for an atomic access; faults where there is no RAM.</summary>
-    internal bool TryGetAtomic(ulong va, int size, AccessType access, out nint hva, out ulong pa)
+    /// <summary>Finds the host address of naturally aligned guest RAM for an atomic access or a cache block; faults where there is no RAM.</summary>
+    internal bool TryGetAligned(ulong va, int size, AccessType access, out nint hva, out ulong pa)
     {
+        if (TryHit(va, access, out hva, out pa)) return true;
         WalkRequest request = new(access, _dataPrivilege, _sum, _mxr);
-        hva = 0;
         if (!TryTranslate(va, request, size, out pa, out AccessType allowed)) return false;
         bool store = access == AccessType.Store;
         if (!_memory.TryTranslate(pa, (ulong)size, store, out hva)) return Fault(access, access: true, va);
         if (store) _memory.Disarm(_memory.StampOf(pa));
         FillData(va, pa, allowed, store);
         return true;
+    }
+
+    private bool TryHit(ulong va, AccessType access, out nint hva, out ulong pa)
+    {
+        SoftTlbEntry* entry = _context->Tlb + SoftTlb.IndexOf(va);
+        ulong page = va & SoftTlb.PageMask;
+        hva = entry->Addend + (nint)va;
+        pa = entry->Gpa + (va & ~SoftTlb.PageMask);
+        return (access == AccessType.Store ? entry->WriteTag : entry->ReadTag) == page;
     }
 
     /// <summary>True if the board wants to know of stores to a page.</summary>
@@ -198,17 +228,6 @@ internal sealed unsafe class HartMmu : IDisposable
     internal void Stored(ulong pa, int size)
     {
         if (!_memory.Watches.IsEmpty) _memory.Watches.Report(pa, (ulong)size);
-    }
-
-    /// <summary>Checks that a block can be stored to, and gives its host address where it is RAM (Zicbom and Zicboz).</summary>
-    internal bool TryProbe(ulong va, int size, AccessType access, out nint hva)
-    {
-        WalkRequest request = new(access, _dataPrivilege, _sum, _mxr);
-        hva = 0;
-        if (!TryTranslate(va, request, size, out ulong pa, out _)) return false;
-        if (!_memory.TryTranslate(pa, (ulong)size, access == AccessType.Store, out hva)) return Fault(access, access: true, va);
-        if (access == AccessType.Store) _memory.Disarm(_memory.StampOf(pa));
-        return true;
     }
 
     /// <inheritdoc/>
@@ -244,6 +263,7 @@ internal sealed unsafe class HartMmu : IDisposable
         else
         {
             WalkResult result = _walker.Walk(va, request, out pa, out allowed);
+            if (result == WalkResult.Ok && _walker.LeafLevel > 0) _largePages.Note(va, 12 + (9 * _walker.LeafLevel));
             if (result != WalkResult.Ok) return Fault(request.Access, result == WalkResult.AccessFault, va);
         }
         return Pmp.Allows(pa, (ulong)length, request.Access, request.Privilege) || Fault(request.Access, access: true, va);

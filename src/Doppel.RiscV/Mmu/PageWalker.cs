@@ -29,6 +29,9 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
     /// <summary>Walks begun so far.</summary>
     internal ulong Walks { get; private set; }
 
+    /// <summary>Level at which the last walk that succeeded found its page: zero for 4 KiB.</summary>
+    internal int LeafLevel { get; private set; }
+
     /// <summary>Translates one address.</summary>
     /// <param name="va">Guest-virtual address.</param>
     /// <param name="request">Rights.</param>
@@ -92,6 +95,7 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
             if (before != pte) return Walk(va, request, out pa, out allowed); // somebody changed the entry: begin again, as the manual says
             pte |= wanted;
         }
+        LeafLevel = leaf.Level;
         allowed = RightsOf(pte, request.Mxr);
         if ((pte & Dirty) == 0) allowed &= ~AccessType.Store;
         pa = (((ppn & ~low) | ((va >> 12) & low)) << 12) | (va & 0xFFF);

@@ -18,7 +18,7 @@ internal static unsafe class AtomicSemantics
     {
         ulong va = Rs1(c, i);
         if ((va & (ulong)(sizeof(T) - 1)) != 0) return Raise(c, i, TrapCause.LoadMisaligned, va);
-        if (!Hart.Of(c).Mmu.TryGetAtomic(va, sizeof(T), AccessType.Load, out nint hva, out ulong pa)) return RaiseFault(c, i);
+        if (!Hart.Of(c).Mmu.TryGetAligned(va, sizeof(T), AccessType.Load, out nint hva, out ulong pa)) return RaiseFault(c, i);
         T value = Read<T>(hva);
         c->State.ReservationAddress = pa;
         c->State.ReservationValue = ulong.CreateTruncating(value);
@@ -32,7 +32,7 @@ internal static unsafe class AtomicSemantics
     {
         ulong va = Rs1(c, i);
         if ((va & (ulong)(sizeof(T) - 1)) != 0) return Raise(c, i, TrapCause.StoreMisaligned, va);
-        if (!Hart.Of(c).Mmu.TryGetAtomic(va, sizeof(T), AccessType.Store, out nint hva, out ulong pa)) return RaiseFault(c, i);
+        if (!Hart.Of(c).Mmu.TryGetAligned(va, sizeof(T), AccessType.Store, out nint hva, out ulong pa)) return RaiseFault(c, i);
         bool reserved = c->State.ReservationAddress == pa;
         c->State.ReservationAddress = ulong.MaxValue;
         bool stored = reserved && CompareExchange(hva, T.CreateTruncating(Rs2(c, i)), T.CreateTruncating(c->State.ReservationValue));
@@ -69,7 +69,7 @@ internal static unsafe class AtomicSemantics
         ulong va = Rs1(c, i);
         if ((va & (ulong)(sizeof(T) - 1)) != 0) return Raise(c, i, TrapCause.StoreMisaligned, va);
         HartMmu mmu = Hart.Of(c).Mmu;
-        if (!mmu.TryGetAtomic(va, sizeof(T), AccessType.Store, out nint hva, out ulong pa)) return RaiseFault(c, i);
+        if (!mmu.TryGetAligned(va, sizeof(T), AccessType.Store, out nint hva, out ulong pa)) return RaiseFault(c, i);
         T operand = T.CreateTruncating(Rs2(c, i));
         T seen;
         do seen = Read<T>(hva);

@@ -24,7 +24,7 @@ internal static unsafe class CacheBlockSemantics
     {
         if (!IsEnabled(c, Envcfg.Cbze)) return Illegal(c, i);
         ulong block = Rs1(c, i) & ~(ulong)(BlockSize - 1);
-        if (!Hart.Of(c).Mmu.TryProbe(block, BlockSize, AccessType.Store, out nint hva)) return RaiseAt(c, i);
+        if (!Hart.Of(c).Mmu.TryGetAligned(block, BlockSize, AccessType.Store, out nint hva, out _)) return RaiseAt(c, i);
         // SAFETY: the MMU has shown that the aligned block at hva lies in writable guest memory.
         unsafe { new Span<byte>((void*)hva, BlockSize).Clear(); }
         return Next(i);
@@ -35,8 +35,8 @@ internal static unsafe class CacheBlockSemantics
     {
         ulong block = Rs1(c, i) & ~(ulong)(BlockSize - 1);
         HartMmu mmu = Hart.Of(c).Mmu;
-        if (mmu.TryProbe(block, BlockSize, AccessType.Load, out _)) return Next(i);
-        return mmu.TryProbe(block, BlockSize, AccessType.Store, out _) ? Next(i) : RaiseAt(c, i);
+        if (mmu.TryGetAligned(block, BlockSize, AccessType.Load, out _, out _)) return Next(i);
+        return mmu.TryGetAligned(block, BlockSize, AccessType.Store, out _, out _) ? Next(i) : RaiseAt(c, i);
     }
 
     // tval is the address in rs1 as it was given.

@@ -123,7 +123,7 @@ internal sealed unsafe class Translator : IDisposable
         page = null;
         if (!_memory.TryGetReadSpan(gpa, 4096, out ReadOnlySpan<byte> bytes)) return false;
         uint stamp = GuestMemory.Arm(_memory.StampOf(gpa));
-        _hart.StoresMustReport();
+        _hart.StoresMustReport(gpa);
         ulong key = gpa | (uint)mode;
         page = new TranslatedPage(_cache.AddPage(key), gpa, mode, stamp, _shared ? bytes.ToArray() : null);
         _pages.Add(key, page);
