@@ -21,7 +21,7 @@ internal sealed class RangeServer : IDisposable
         _ = AcceptAsync();
     }
 
-    public string Uri => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+    public string Uri => new UriBuilder(System.Uri.UriSchemeHttp, "127.0.0.1", ((IPEndPoint)_listener.LocalEndpoint).Port).Uri.ToString().TrimEnd('/');
 
     public Task Stalled => _stalled.Task;
 
