@@ -20,18 +20,13 @@ internal static class GuestFiles
         ("profile",  "etc/profile",              Plain),
         ("shells",   "etc/shells",               Plain),
         ("init",     "init",                     Executable),
-        ("power",    "usr/lib/doppel/power",     Executable),
         ("session",  "usr/lib/doppel/session",   Executable),
         ("shell",    "usr/lib/doppel/shell",     Plain),
-        ("shutdown", "usr/lib/doppel/shutdown",  Executable),
     ];
 
     private static readonly (string Path, string Target)[] s_links =
     [
         ("etc/mtab",                  "/proc/self/mounts"),
-        ("usr/bin/halt",              "../lib/doppel/power"),
-        ("usr/bin/poweroff",          "../lib/doppel/power"),
-        ("usr/bin/reboot",            "../lib/doppel/power"),
         ("usr/lib/doppel/dev/fd",     "/proc/self/fd"),
         ("usr/lib/doppel/dev/stderr", "/proc/self/fd/2"),
         ("usr/lib/doppel/dev/stdin",  "/proc/self/fd/0"),
