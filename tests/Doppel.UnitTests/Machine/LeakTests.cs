@@ -1,0 +1,48 @@
+namespace Doppel.UnitTests.Machine;
+
+/// <summary>Looks at the whole process, so nothing else may run beside it.</summary>
+[CollectionDefinition(nameof(LeakTests), DisableParallelization = true)]
+[Collection(nameof(LeakTests))]
+public sealed class LeakTests : IDisposable
+{
+    private readonly BareMetal _tools = new();
+
+    public void Dispose() => _tools.Dispose();
+
+    [Theory]
+    [InlineData("interp", TimePolicy.RealTime)]
+    [InlineData("interp", TimePolicy.InstructionCount)]
+    [InlineData("jit", TimePolicy.RealTime)]
+    public async Task Dispose_MachineWithEverything_LeavesNoThreadFileOrMapping(string engine, TimePolicy time)
+    {
+        string disk = _tools.PathOf("disk.img"), socket = _tools.PathOf("serial");
+        await File.WriteAllBytesAsync(disk, new byte[1 << 20]);
+        VirtualMachineConfig config = new()
+        {
+            KernelPath = _tools.Build(Programs.Spin), Firmware = FirmwareChoice.None, MemoryBytes = 64 << 20, Cpus = 2, Engine = engine, Time = time,
+            ConsolePorts = [new ConsolePortConfig("hvc", IsConsole: true), new ConsolePortConfig("org.test")], Disks = [new DiskConfig(disk)],
+            Serial = new SerialConfig(SerialKind.Socket, socket),
+        };
+        await RunBrieflyAsync(config);
+        (int Threads, int Files, int Mappings) before = Count();
+
+        for (int i = 0; i < 10; i++) await RunBrieflyAsync(config);
+
+        (int Threads, int Files, int Mappings) after = Count();
+        Assert.Equal((0, 0), (after.Threads, after.Mappings));
+        // Ten machines with a leak each would add ten; the runtime itself opens one or two.
+        Assert.InRange(after.Files, 0, before.Files + 4);
+        Assert.False(File.Exists(socket));
+    }
+
+    private static async Task RunBrieflyAsync(VirtualMachineConfig config)
+    {
+        await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
+        Assert.True(SpinWait.SpinUntil(() => vm.GetStatistics().Instructions > 0, TimeSpan.FromSeconds(60)));
+    }
+
+    private static (int Threads, int Files, int Mappings) Count() => (
+        Directory.GetDirectories("/proc/self/task").Count(static t => File.ReadAllText(Path.Combine(t, "comm")).StartsWith("doppel-", StringComparison.Ordinal)),
+        Directory.GetFileSystemEntries("/proc/self/fd").Length,
+        File.ReadLines("/proc/self/maps").Count(static m => m.Contains("doppel-", StringComparison.Ordinal) && m.Contains("memfd", StringComparison.Ordinal)));
+}
