@@ -58,15 +58,18 @@ public sealed class VirtualMachineConsole
         ArgumentException.ThrowIfNullOrEmpty(text);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(timeout);
+        long from = 0;
         while (true)
         {
             Task changed;
             lock (_gate)
             {
-                string output = _transcript.From(_expected);
-                int at = output.IndexOf(text, StringComparison.Ordinal);
-                if (at >= 0) return Take(output, at + text.Length);
-                if (_ended) throw new VirtualMachineException($"The machine ended before it printed '{text}'; its last output: {Tail(output)}");
+                // What was searched before needs no second look, but for a text that is only half there.
+                from = Math.Max(from, Math.Max(_expected, _transcript.Start));
+                int at = _transcript.From(from).IndexOf(text, StringComparison.Ordinal);
+                if (at >= 0) return Take(from + at + text.Length);
+                if (_ended) throw new VirtualMachineException($"The machine ended before it printed '{text}'; its last output: {Tail(_transcript.From(_expected))}");
+                from = Math.Max(from, _transcript.End - text.Length + 1);
                 changed = _changed.Task;
             }
             try
@@ -95,10 +98,11 @@ public sealed class VirtualMachineConsole
 
     private static string Tail(string output) => output.Length <= TailCharacters ? output : "…" + output[^TailCharacters..];
 
-    private string Take(string output, int length)
+    private string Take(long end)
     {
-        _expected = Math.Max(_expected, _transcript.Start) + length;
-        return output[..length];
+        long start = Math.Max(_expected, _transcript.Start);
+        _expected = end;
+        return _transcript.From(start)[..(int)(end - start)];
     }
 
     private async Task PumpAsync()
