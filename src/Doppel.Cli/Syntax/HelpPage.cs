@@ -9,6 +9,8 @@ internal sealed class HelpPage : SynchronousCommandLineAction
 {
     private const int Column = 30, Width = 100;
 
+    public override bool ClearsParseErrors => true;
+
     public override int Invoke(ParseResult parseResult)
     {
         parseResult.InvocationConfiguration.Output.Write(Render(parseResult.CommandResult.Command));

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Doppel.SystemTests.Harness;
+
+/// <summary>What a run of the command printed, and its exit status.</summary>
+internal sealed record CliResult(int Status, byte[] Output, byte[] Error)
+{
+    internal string OutputText => Encoding.UTF8.GetString(Output);
+
+    internal string ErrorText => Encoding.UTF8.GetString(Error);
+}
+
+/// <summary>The command <c>doppel</c> as a process of its own, the way a user starts it.</summary>
+internal static class DoppelCli
+{
+    // A guest command takes seconds; a machine that hangs must not hang the tests.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
+
+    private static readonly Lazy<Task> s_image = new(PullAsync);
+
+    internal static string Assembly { get; } = Path.Combine(AppContext.BaseDirectory, "doppel-cli.dll");
+
+    /// <summary>Pulls the image once for all tests of a run.</summary>
+    internal static Task EnsureImageAsync() => s_image.Value;
+
+    internal static Task<CliResult> RunAsync(params string[] arguments) => RunAsync(arguments, []);
+
+    internal static async Task<CliResult> RunAsync(string[] arguments, byte[] input)
+    {
+        using Process process = Start(arguments);
+        using CancellationTokenSource limit = new(s_patience);
+        Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream), error = ReadAsync(process.StandardError.BaseStream);
+        Task feed = FeedAsync(process.StandardInput.BaseStream, input);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw new TimeoutException($"doppel {string.Join(' ', arguments)} did not end; it printed: {Encoding.UTF8.GetString(await output)}{Encoding.UTF8.GetString(await error)}");
+        }
+        await feed;
+        return new(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Runs a command in the guest of the shared image.</summary>
+    internal static async Task<CliResult> GuestAsync(params string[] command)
+    {
+        await EnsureImageAsync();
+        return await RunAsync(["run", "--", .. command], []);
+    }
+
+    internal static Process Start(params string[] arguments)
+    {
+        ProcessStartInfo start = new("dotnet", [Assembly, .. arguments])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        start.Environment["DOPPEL_CACHE"] = Repository.ImageCache;
+        return Process.Start(start)!;
+    }
+
+    private static async Task PullAsync()
+    {
+        CliResult result = await RunAsync("image", "pull", "debian");
+        Assert.True(result.Status == 0, result.ErrorText);
+    }
+
+    private static async Task<byte[]> ReadAsync(Stream stream)
+    {
+        MemoryStream all = new();
+        await stream.CopyToAsync(all);
+        return all.ToArray();
+    }
+
+    // A command that does not read its input may end before all of it is written.
+    private static async Task FeedAsync(Stream stream, byte[] input)
+    {
+        try
+        {
+            await stream.WriteAsync(input);
+            stream.Close();
+        }
+        catch (IOException)
+        {
+            await stream.DisposeAsync().AsTask().ContinueWith(static _ => { });
+        }
+    }
+}

@@ -1,0 +1,14 @@
+namespace Doppel.SystemTests.Harness;
+
+/// <summary>
+/// A test that needs programs of other people. Where one is missing it is skipped with the package to install; in continuous
+/// integration (<c>CI</c> is set) it runs, and fails by saying what is missing.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ToolFactAttribute : FactAttribute
+{
+    public ToolFactAttribute(params string[] tools)
+    {
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"))) Skip = Tool.WhyMissing(tools);
+    }
+}
