@@ -1,0 +1,32 @@
+using System.Text.Json;
+using Doppel.SystemTests.Harness;
+
+namespace Doppel.SystemTests;
+
+/// <summary><c>--time icount</c>: a boot is a pure function of its inputs.</summary>
+public sealed class InstructionCountTests
+{
+    [ToolFact("apt-get")]
+    public async Task InstructionCount_TwoBoots_AreTheSameToTheLastInstruction()
+    {
+        using TemporaryFolder folder = new();
+        (string firstLog, CliResult first) = await BootAsync(folder.File("first"));
+        (string secondLog, CliResult second) = await BootAsync(folder.File("second"));
+        Assert.Equal(firstLog, secondLog);
+        Assert.Equal(first.OutputText, second.OutputText);
+        Assert.Equal(Instructions(first), Instructions(second));
+        Assert.Contains("Linux version", firstLog, StringComparison.Ordinal);
+    }
+
+    // The command prints what differs wherever time or chance leak in: uptime, the clock, random numbers, interrupt counts.
+    private static async Task<(string Log, CliResult Result)> BootAsync(string log)
+    {
+        await DoppelCli.EnsureImageAsync();
+        CliResult result = await DoppelCli.RunAsync("run", "--time", "icount", "--stats", "--json", "--serial", "file:" + log, "--",
+            "sh", "-c", "cat /proc/uptime /proc/interrupts; date +%s.%N; head -c 16 /dev/urandom | od -x");
+        Assert.True(result.Status == 0, result.ErrorText);
+        return (await File.ReadAllTextAsync(log), result);
+    }
+
+    private static ulong Instructions(CliResult result) => JsonDocument.Parse(result.Error).RootElement.GetProperty("instructions").GetUInt64();
+}
