@@ -14,7 +14,7 @@ public sealed class FreshCloneTests
         (int Status, string Output, string Error)[] results = await Task.WhenAll(DoppelAsync(folder.Path), DoppelAsync(folder.Path));
         Assert.All(results, static r => Assert.True(r.Status == 0, r.Error));
         Assert.All(results, static r => Assert.Matches(@"^doppel \d", r.Output));
-        Assert.Single(results.SelectMany(static r => r.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)).Where(static l => l.Contains("building", StringComparison.Ordinal)));
+        Assert.Single(results.SelectMany(static r => r.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), static l => l.Contains("building", StringComparison.Ordinal));
         Assert.Single(Directory.GetDirectories(Path.Combine(folder.Path, "artifacts", "cli"), "app.*"));
 
         (int status, _, string error) = await DoppelAsync(folder.Path);
