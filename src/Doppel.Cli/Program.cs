@@ -8,7 +8,8 @@ namespace Doppel.Cli;
 /// <summary>The command <c>doppel</c>.</summary>
 internal static class Program
 {
-    private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null };
+    // Without bundling -kernel is a mistake that gets a hint, and not -k with the value "ernel".
+    private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
 
     // Signals are the running machine's business: the parser installs no handlers of its own.
     private static readonly InvocationConfiguration s_invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };

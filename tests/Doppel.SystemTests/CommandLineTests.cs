@@ -28,7 +28,7 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("--memory 512M", "run", "--memory", "lots")]
+    [InlineData("512M or 2G", "run", "--memory", "lots")]
     [InlineData("did you mean `--kernel`", "run", "-kernel", "Image")]
     [InlineData("did you mean `run`", "rnu")]
     [InlineData("auto, interp, jit", "run", "--engine", "tcg")]

@@ -6,7 +6,7 @@ namespace Doppel.Cli.Syntax;
 /// <summary>Turns what the parser did not understand into an error that says what to type.</summary>
 internal static class UsageErrors
 {
-    private const int CloseEnough = 3;
+    private const int CloseEnough = 2;
 
     internal static CliException From(ParseResult result)
     {
@@ -30,7 +30,7 @@ internal static class UsageErrors
             : [.. command.Subcommands.Select(static c => c.Name)];
         string twoDashes = "--" + unknown.TrimStart('-').Split('=')[0];
         if (unknown.StartsWith('-') && words.Contains(twoDashes, StringComparer.Ordinal)) return twoDashes;
-        return words.Where(w => w.Length > 2 && Distance(w, unknown) < Math.Min(CloseEnough, w.Length / 2)).MinBy(w => Distance(w, unknown));
+        return words.Where(w => w.Length > 2 && Distance(w, unknown) <= CloseEnough).MinBy(w => Distance(w, unknown));
     }
 
     // Levenshtein's edit distance with one row.
