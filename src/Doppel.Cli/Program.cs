@@ -22,7 +22,8 @@ internal static class Program
             ParseResult result = CommandTree.Create(words.Guest).Parse(words.Own, s_parsing);
             if (result.Action is { ClearsParseErrors: true }) return await result.InvokeAsync(s_invocation);
             if (result.CommandResult.Command.Subcommands.Count > 0 && result.UnmatchedTokens.Count == 0) return ShowHelp(result.CommandResult.Command);
-            if (result.UnmatchedTokens.Count > 0 || result.Errors.Count > 0) throw UsageErrors.From(result);
+            bool wrong = result.UnmatchedTokens.Count > 0 || result.Errors.Count > 0 || UsageErrors.OptionReadAsArgument(result) is not null;
+            if (wrong) throw UsageErrors.From(result);
             if (words.Guest is not null && result.CommandResult.Command is not DoppelCommand { Trailing.Length: > 0 })
                 throw CliException.Usage($"`{HelpPage.Path(result.CommandResult.Command)}` takes nothing after --");
             return await result.InvokeAsync(s_invocation);

@@ -9,8 +9,11 @@ internal static unsafe partial class Interop
     internal const short PollOut = 4;
     internal const nuint TiocGwinsz = 0x5413;
 
-    /// <summary>Large enough for <c>struct termios</c> of every C library; its content is never looked at.</summary>
+    /// <summary>Large enough for <c>struct termios</c> of every C library.</summary>
     internal const int TermiosBytes = 256;
+
+    /// <summary>Place of <c>c_oflag</c>, the second of the four flag words that every Linux has in front.</summary>
+    internal const int TermiosOutputFlags = 4;
 
     [StructLayout(LayoutKind.Sequential)]
     internal struct WinSize

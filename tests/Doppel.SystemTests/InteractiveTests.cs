@@ -46,7 +46,7 @@ public sealed class InteractiveTests
         await tmux.TypeLineAsync(s_run + " --serial null; echo status=$?");
         await tmux.WaitForAsync("# ", s_boot);
         await tmux.TypeLineAsync("poweroff");
-        await tmux.WaitForLineAsync("status=0", s_reaction);
+        await tmux.WaitForAsync("status=0", s_reaction);
         await tmux.TypeLineAsync("echo host again");
         await tmux.WaitForLineAsync("host again", s_reaction);
     }

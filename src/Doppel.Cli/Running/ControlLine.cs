@@ -10,8 +10,12 @@ internal sealed class ControlLine
 {
     private const int LongestLine = 256;
 
-    /// <summary>True once the guest's init has begun.</summary>
-    internal bool InitBegan { get; private set; }
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends when the guest's init has begun.</summary>
+    internal Task Begun => _begun.Task;
+
+    internal bool InitBegan => _begun.Task.IsCompleted;
 
     /// <summary>The command's status, or null if the guest has not reported one.</summary>
     internal int? Status { get; private set; }
@@ -40,7 +44,7 @@ internal sealed class ControlLine
     // A line that means nothing is no reason to stop: the guest may be newer, or hostile.
     private void Take(string line)
     {
-        if (line == "init") InitBegan = true;
+        if (line == "init") _begun.TrySetResult();
         bool exit = line.StartsWith("exit ", StringComparison.Ordinal);
         if (exit && byte.TryParse(line.AsSpan("exit ".Length), NumberStyles.None, CultureInfo.InvariantCulture, out byte status)) Status = status;
     }

@@ -112,6 +112,8 @@ internal sealed class GuestStreams
     {
         try
         {
+            // The guest opens and closes its terminal while it looks for it, and what was typed before then is lost.
+            if (_plan.Mode is RunMode.Shell or RunMode.TerminalCommand) await _control.Begun;
             await foreach (byte[] piece in _input.Reader.ReadAllAsync())
             {
                 if (_plan.Mode == RunMode.Plain) await _machine.Console.WriteAsync(piece);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Doppel.Cli.Output;
 
 namespace Doppel.Cli.Syntax;
@@ -12,7 +13,7 @@ internal static class UsageErrors
     {
         Command command = result.CommandResult.Command;
         string help = $"see `{HelpPage.Path(command)} --help`";
-        string? unknown = result.UnmatchedTokens.FirstOrDefault();
+        string? unknown = OptionReadAsArgument(result) ?? result.UnmatchedTokens.FirstOrDefault();
         if (unknown is null) return CliException.Usage(result.Errors.Count > 0 ? result.Errors[0].Message : "the command line is wrong", help);
         string kind = unknown.StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
         string? guess = Suggest(unknown, command);
@@ -21,6 +22,10 @@ internal static class UsageErrors
         string? hint = afterImage ? $"a command for the guest stands after --, as in `{HelpPage.Path(command)} -- {unknown}`; {help}" : null;
         return CliException.Usage($"there is no {kind} {unknown}", hint ?? help);
     }
+
+    /// <summary>An unknown option stands where an argument may: the parser takes it for one.</summary>
+    internal static string? OptionReadAsArgument(ParseResult result)
+        => result.CommandResult.Children.OfType<ArgumentResult>().SelectMany(static a => a.Tokens).FirstOrDefault(static t => t.Value.StartsWith('-'))?.Value;
 
     /// <summary>The word that was meant: QEMU's single dash becomes two, and small slips of the keyboard are forgiven.</summary>
     internal static string? Suggest(string unknown, Command command)

@@ -51,6 +51,8 @@ public sealed class RawTerminal : IDisposable
             {
                 fixed (byte* mode = raw) Interop.CfMakeRaw(mode);
             }
+            // Output stays processed: early boot messages end their lines without a carriage return.
+            _former.AsSpan(Interop.TermiosOutputFlags, sizeof(uint)).CopyTo(raw.AsSpan(Interop.TermiosOutputFlags));
             WriteMode(raw);
         }
     }

@@ -64,6 +64,7 @@ internal static class DoppelCli
 
     private static async Task PullAsync()
     {
+        if ((await RunAsync("image", "inspect", "debian")).Status == 0) return;
         CliResult result = await RunAsync("image", "pull", "debian");
         Assert.True(result.Status == 0, result.ErrorText);
     }
