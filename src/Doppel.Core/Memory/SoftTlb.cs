@@ -30,7 +30,7 @@ public static class SoftTlb
     public const int Entries = 1 << EntriesLog2;
 
     /// <summary>Binary logarithm of <see cref="Entries"/>.</summary>
-    public const int EntriesLog2 = 9;
+    public const int EntriesLog2 = 12;
 
     /// <summary>Binary logarithm of the size of a <see cref="SoftTlbEntry"/> in bytes.</summary>
     public const int EntrySizeLog2 = 5;
