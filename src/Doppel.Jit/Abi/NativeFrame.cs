@@ -109,3 +109,22 @@ internal struct JumpCacheEntry
     /// <summary>Size of one cache in bytes.</summary>
     internal const int CacheBytes = Entries * 16;
 }
+
+/// <summary>
+/// Which physical page follows a page of code in guest-virtual addresses: an instruction that straddles the two runs translated while this
+/// holds.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NextPageEntry
+{
+    /// <summary>Guest-virtual address of the code page, or an odd number.</summary>
+    internal ulong CodePage;
+
+    /// <summary>What the guest side calls the page behind it.</summary>
+    internal ulong Next;
+
+    /// <summary>Entries of the cache.</summary>
+    internal const int Entries = 64;
+
+    internal const int CacheBytes = Entries * 16;
+}

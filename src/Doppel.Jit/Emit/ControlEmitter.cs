@@ -31,6 +31,11 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
                 Asm.Op(Alu.Cmp, false, Context(Layout.RoundingMode), (int)inst.Imm);
                 Asm.Jcc(Cond.Ne, ColdInterpret(inst));
                 return true;
+            case IrOp.FlagGuard:
+                Asm.CmpByte(Context((int)inst.Imm), 0);
+                Asm.Jcc(Cond.E, ColdInterpret(inst));
+                return true;
+            case IrOp.NextPageGuard: EmitNextPageGuard(inst); return true;
             case IrOp.Fence: Asm.Mfence(); return true;
             default: return false;
         }
@@ -167,6 +172,19 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
         Asm.Op(Alu.And, true, Rax, -PageSize);
         Asm.Store(8, Context(Layout.CodePage), Rax);
         Asm.Jmp(new Mem(HomeMap.Context, cache + 8, Rcx, 3));
+    }
+
+    private void EmitNextPageGuard(in IrInst inst)
+    {
+        Label cold = ColdInterpret(inst);
+        Asm.Load(8, false, Rax, Context(Layout.CodePage));
+        Asm.Rorx(true, Rcx, Rax, 12 - 4);
+        Asm.Op(Alu.And, false, Rcx, (NextPageEntry.Entries - 1) << 4);
+        Asm.Op(Alu.Cmp, true, Rax, new Mem(HomeMap.Context, Layout.NextPages, Rcx));
+        Asm.Jcc(Cond.Ne, cold);
+        Asm.MovImm(Rax, inst.Imm);
+        Asm.Op(Alu.Cmp, true, Rax, new Mem(HomeMap.Context, Layout.NextPages + 8, Rcx));
+        Asm.Jcc(Cond.Ne, cold);
     }
 
     private void EmitInterpret(int offset, int before)

@@ -46,6 +46,7 @@ internal sealed class IntegerEmitter(Assembler asm, ContextLayout layout, HomeMa
             case IrOp.Rol: EmitRotate(inst, Shift.Rol); return true;
             case IrOp.Ror: EmitRotate(inst, Shift.Ror); return true;
             case IrOp.LeadingZeros or IrOp.TrailingZeros or IrOp.PopCount or IrOp.ByteSwap: EmitBitCount(inst); return true;
+            case IrOp.SpreadBytes: EmitSpreadBytes(inst); return true;
             default: return false;
         }
     }
@@ -225,6 +226,16 @@ internal sealed class IntegerEmitter(Assembler asm, ContextLayout layout, HomeMa
             Asm.ShiftImm(op, !inst.Word, Rax, (int)inst.Imm);
         }
         if (inst.Word) Asm.Extend(4, true, Rax, Rax);
+        Write(inst.Dst, Rax);
+    }
+
+    private void EmitSpreadBytes(in IrInst inst)
+    {
+        Asm.Logic(VectorForms.XorOp, X1, X1, X1);
+        Asm.MoveToXmm(true, X0, Read(inst.A, Rax));
+        Asm.CompareBytes(X0, X0, X1);
+        Asm.MoveFromXmm(true, Rax, X0);
+        Asm.Unary(X64.Unary.Not, true, Rax);
         Write(inst.Dst, Rax);
     }
 

@@ -29,6 +29,7 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
             case IrOp.AtomicOr: EmitFetchLogic(inst, Alu.Or); return true;
             case IrOp.AtomicXor: EmitFetchLogic(inst, Alu.Xor); return true;
             case IrOp.LoadReserved: EmitLoadReserved(inst); return true;
+            case IrOp.ZeroBlock: EmitZeroBlock(inst); return true;
             case IrOp.StoreConditional: EmitStoreConditional(inst); return true;
             default: return false;
         }
@@ -69,6 +70,13 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
         }
         Asm.Load(8, false, Rdx, Homes.PlaceOf(inst.B));
         Asm.Store(inst.Size, new Mem(Rax), Rdx);
+    }
+
+    private void EmitZeroBlock(in IrInst inst)
+    {
+        EmitProbe(inst, write: true);
+        Asm.Logic(VectorForms.XorOp, X0, X0, X0);
+        for (int i = 0; i < inst.Size; i += 16) Asm.StoreVector(new Mem(Rax, i), X0);
     }
 
     private void EmitSwap(in IrInst inst)
@@ -172,7 +180,10 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
     private void EmitCompareTag(in IrInst inst, bool write, bool atomic, Label afterFill)
     {
         EmitAddress(inst);
-        int packed = inst.GuestOffset | (BitOperations.Log2(inst.Size) << NativeFrame.PackedSizeShift)
+        // A block is probed by its first byte: it never leaves its page.
+        int size = inst.Op == IrOp.ZeroBlock ? 1 : inst.Size;
+        if (inst.Op == IrOp.ZeroBlock) Asm.Op(Alu.And, true, Rax, -inst.Size);
+        int packed = inst.GuestOffset | (BitOperations.Log2((uint)size) << NativeFrame.PackedSizeShift)
             | (write ? NativeFrame.PackedWrite : 0) | (atomic ? NativeFrame.PackedAtomic : 0) | (inst.Before << NativeFrame.PackedBeforeShift);
         Label cold = Asm.NewLabel();
         unit.Cold.Add(new ColdCode(ColdKind.Fill, cold, afterFill, packed, 0));
@@ -180,7 +191,7 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
         Asm.Op(Alu.And, false, Rcx, Layout.TlbOffsetMask);
         Asm.Op(Alu.Add, true, Rcx, Context(Layout.TlbPointer));
         Asm.Mov(true, Rdx, Rax);
-        Asm.Op(Alu.And, true, Rdx, PageMask | (inst.Size - 1));
+        Asm.Op(Alu.And, true, Rdx, PageMask | (size - 1));
         Asm.Op(Alu.Cmp, true, Rdx, new Mem(Rcx, write ? Layout.TlbWriteTag : Layout.TlbReadTag));
         Asm.Jcc(Cond.Ne, cold);
     }

@@ -45,6 +45,9 @@ internal sealed record ContextLayout
     /// <summary>The fields of <see cref="Abi.NativeFrame"/>.</summary>
     internal required int Frame { get; init; }
 
+    /// <summary>Cache of next pages: see <see cref="Abi.NextPageEntry"/>.</summary>
+    internal required int NextPages { get; init; }
+
     /// <summary>Jump caches, one for each mode.</summary>
     internal required int JumpCache { get; init; }
 

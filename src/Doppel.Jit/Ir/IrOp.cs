@@ -20,6 +20,9 @@ internal enum IrOp : byte
     // Integer, one operand: Dst = op A.
     LeadingZeros, TrailingZeros, PopCount, ByteSwap,
 
+    /// <summary>Dst = A with each byte that is not zero made all ones.</summary>
+    SpreadBytes,
+
     /// <summary>Dst = the low Size bytes of A, extended.</summary>
     Extend,
 
@@ -35,6 +38,15 @@ internal enum IrOp : byte
     // Atomics at A. Dst = old value; B = operand.
     AtomicSwap, AtomicAdd, AtomicAnd, AtomicOr, AtomicXor, AtomicMin, AtomicMax, AtomicMinUnsigned, AtomicMaxUnsigned,
     LoadReserved, StoreConditional,
+
+    /// <summary>Clears the block of Size bytes, a power of two, that holds the address A.</summary>
+    ZeroBlock,
+
+    /// <summary>Goes to the interpreter unless the flag byte at context offset Imm is set.</summary>
+    FlagGuard,
+
+    /// <summary>Goes to the interpreter unless the next page of code is the physical page Imm.</summary>
+    NextPageGuard,
 
     /// <summary>Stores before it are seen before loads after it.</summary>
     Fence,

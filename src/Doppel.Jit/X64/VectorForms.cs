@@ -36,6 +36,12 @@ internal static class VectorForms
     internal static void StoreXmm(this Assembler asm, bool isDouble, Mem dst, Xmm src) =>
         asm.VexRm(new VexOp(0x11, 1, ScalarPrefix(isDouble)), (int)src, 0, dst);
 
+    /// <summary>Stores 16 bytes at any alignment.</summary>
+    internal static void StoreVector(this Assembler asm, Mem dst, Xmm src) => asm.VexRm(new VexOp(0x11, 1, 0), (int)src, 0, dst);
+
+    /// <summary>dst = for each byte all ones where a and b are equal, else zero.</summary>
+    internal static void CompareBytes(this Assembler asm, Xmm dst, Xmm a, Xmm b) => asm.VexRr(new VexOp(0x74, 1, 1), (int)dst, (int)a, (int)b);
+
     internal static void MoveToXmm(this Assembler asm, bool wide, Xmm dst, Gpr src) =>
         asm.VexRr(new VexOp(0x6E, 1, 1, wide), (int)dst, 0, (int)src);
 

@@ -54,6 +54,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
                 _core.Run();
                 return;
             }
+            c->CodePage = c->State.Pc & SoftTlb.PageMask;
             nint code = _translator.Find(c->State.Pc);
             bool goesOn = code == 0 ? Interpret() : RunNative(code, (long)Math.Min((ulong)c->Budget, left - Lifter.MaxInstructions));
             if (!goesOn) return;
@@ -83,7 +84,6 @@ internal sealed unsafe class JitVcpu : HartVcpu
     {
         HartContext* c = Hart.Context;
         ref NativeFrame frame = ref _context->Frame;
-        c->CodePage = c->State.Pc & SoftTlb.PageMask;
         frame.Budget = budget;
         PrepareFloat();
         delegate* unmanaged<JitContext*, nint, int> enter;
@@ -101,7 +101,9 @@ internal sealed unsafe class JitVcpu : HartVcpu
         c->State.Pc = hasAddress ? frame.ExitAddress & ~1UL : c->CodePage + (ulong)(long)frame.ExitOffset;
         HarvestFloat();
         if (exit == NativeExit.Lookup) JumpMisses++;
-        return exit != NativeExit.Interpret || Interpret();
+        if (exit != NativeExit.Interpret) return true;
+        if (frame.ExitOffset == 0xFFE) _translator.Straddled(c->CodePage);
+        return Interpret();
     }
 
     // While FS is Dirty no instruction has to mark it, and the host knows all rounding modes but round-to-nearest-ties-to-max-magnitude.
@@ -109,6 +111,9 @@ internal sealed unsafe class JitVcpu : HartVcpu
     {
         ref RiscVState s = ref Hart.Context->State;
         _context->FloatReady = (s.Mstatus & Mstatus.Fs) == Mstatus.Fs && s.Frm <= 3 ? 1UL : 0;
+        bool zero = s.Privilege == (uint)PrivilegeMode.Machine
+            || ((s.Menvcfg & Envcfg.Cbze) != 0 && (s.Privilege == (uint)PrivilegeMode.Supervisor || (s.Senvcfg & Envcfg.Cbze) != 0));
+        _context->ZeroReady = zero ? 1UL : 0;
         // The guest counts its modes nearest, zero, down, up; the host nearest, down, up, zero.
         uint rounding = s.Frm switch { 1 => 3, 2 => 1, 3 => 2, _ => 0 };
         _context->Frame.GuestMxcsr = NativeFrame.DefaultMxcsr | (rounding << 13);

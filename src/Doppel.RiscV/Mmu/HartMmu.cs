@@ -22,6 +22,9 @@ internal sealed unsafe class HartMmu : IDisposable
     private readonly SoftTlbEntry* _data;
     private readonly FetchEntry* _fetch;
     private readonly LargePages _largePages = new();
+
+    // A bit for each hash of a physical page that a data TLB may let be stored to: most pages that are armed never were.
+    private readonly ulong[] _storable = new ulong[64];
     private int _usedDataSets = (1 << DataSets) - 1;
     private uint _dataPrivilege;
     private bool _sum, _mxr;
@@ -84,11 +87,13 @@ internal sealed unsafe class HartMmu : IDisposable
         }
         long current = _context->Tlb == null ? -1 : (_context->Tlb - _data) / SoftTlb.Entries;
         _usedDataSets = current < 0 ? (1 << DataSets) - 1 : 1 << (int)current;
+        Array.Clear(_storable);
     }
 
     /// <summary>Makes stores to one physical page take the slow path again.</summary>
     internal void ForbidStores(ulong gpa)
     {
+        if ((_storable[StorableWord(gpa)] & StorableBit(gpa)) == 0) return;
         for (int set = 0; set < DataSets; set++)
         {
             if ((_usedDataSets & (1 << set)) == 0) continue;
@@ -278,9 +283,14 @@ internal sealed unsafe class HartMmu : IDisposable
         entry->ReadTag = IsAllowed(page, allowed, AccessType.Load) ? tag : SoftTlb.Invalid;
         bool writable = IsAllowed(page, allowed, AccessType.Store) && (stored || IsQuietlyWritable(page));
         entry->WriteTag = writable && !_memory.Watches.CoversPage(page) ? tag : SoftTlb.Invalid;
+        if (writable) _storable[StorableWord(page)] |= StorableBit(page);
         entry->Addend = hva - (nint)tag;
         entry->Gpa = page;
     }
+
+    private static int StorableWord(ulong gpa) => (int)(gpa >> 18) & 63;
+
+    private static ulong StorableBit(ulong gpa) => 1UL << (int)((gpa >> 12) & 63);
 
     private bool IsAllowed(ulong page, AccessType allowed, AccessType wanted) =>
         (allowed & wanted) != 0 && Pmp.Allows(page, 4096, wanted, _dataPrivilege);

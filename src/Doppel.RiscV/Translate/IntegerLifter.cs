@@ -167,7 +167,8 @@ internal static class IntegerLifter
             case (5, 0x20): b.BinaryImmediate(IrOp.Sar, o.Rd, o.Rs1, shift); return true;
             case (5, 0x30): b.BinaryImmediate(IrOp.Ror, o.Rd, o.Rs1, shift); return true;
             case (1, 0x60) when o.Funct7 == 0x60: return LiftCount(b, o, word: false);
-            case (5, 0x6A) when o.ImmI == 0x6B8: return LiftUnary(b, o, IrOp.ByteSwap, false);
+            case (5, 0x34) when o.ImmI == 0x6B8: return LiftUnary(b, o, IrOp.ByteSwap, false);
+            case (5, 0x14) when o.ImmI == 0x287: return LiftUnary(b, o, IrOp.SpreadBytes, false);
             default: return false;
         }
     }

@@ -18,14 +18,23 @@ internal unsafe struct JitContext
     /// <summary>Non-zero if mstatus.FS is Dirty and frm is a mode that the host knows.</summary>
     internal ulong FloatReady;
 
+    /// <summary>Non-zero if CBO.ZERO is allowed in the current mode.</summary>
+    internal ulong ZeroReady;
+
     internal NativeFrame Frame;
 
     /// <summary>Size with the jump caches, which stand behind the structure.</summary>
-    internal static int TotalBytes => sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes);
+    internal static int TotalBytes => sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes) + NextPageEntry.CacheBytes;
 
     /// <summary>The jump cache of a mode.</summary>
     internal static JumpCacheEntry* JumpCacheOf(JitContext* context, int mode) =>
         (JumpCacheEntry*)(context + 1) + (mode * JumpCacheEntry.Entries);
+
+    /// <summary>The cache of next pages.</summary>
+    internal static NextPageEntry* NextPagesOf(JitContext* context) => (NextPageEntry*)JumpCacheOf(context, Modes);
+
+    /// <summary>Offset of <see cref="ZeroReady"/>.</summary>
+    internal static int ZeroReadyOffset => sizeof(HartContext) + sizeof(ulong);
 
     /// <summary>Describes the context to the compiler.</summary>
     internal static ContextLayout DescribeLayout(JitContext* c, bool shared)
@@ -55,6 +64,7 @@ internal unsafe struct JitContext
             FloatReady = OffsetOf(c, &c->FloatReady),
             RoundingMode = OffsetOf(c, &c->Hart.State.Frm),
             Frame = OffsetOf(c, &c->Frame),
+            NextPages = sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes),
             JumpCache = sizeof(JitContext),
             Shared = shared,
         };

@@ -19,6 +19,7 @@ internal sealed unsafe class JumpCaches
         _context = context;
         JumpCacheEntry* entries = JitContext.JumpCacheOf(context, 0);
         for (int i = 0; i < JitContext.Modes * JumpCacheEntry.Entries; i++) entries[i].Address = Empty;
+        ClearNextPages();
     }
 
     internal void Fill(int mode, ulong address, nint code)
@@ -50,5 +51,20 @@ internal sealed unsafe class JumpCaches
         for (int i = 0; i < _filledCount; i++) entries[_filled[i]].Address = Empty;
         _filledCount = 0;
         Array.Clear(_filter);
+        ClearNextPages();
+    }
+
+    /// <summary>Notes which physical page follows a page of code.</summary>
+    internal void FillNextPage(ulong codePage, ulong next)
+    {
+        *(JitContext.NextPagesOf(_context) + ((int)(codePage >> 12) & (NextPageEntry.Entries - 1))) = new NextPageEntry { CodePage = codePage, Next = next };
+        ulong page = (codePage >> 12) + 1;
+        _filter[(page >> 6) & 15] |= 1UL << (int)(page & 63);
+    }
+
+    private void ClearNextPages()
+    {
+        NextPageEntry* entries = JitContext.NextPagesOf(_context);
+        for (int i = 0; i < NextPageEntry.Entries; i++) entries[i].CodePage = Empty;
     }
 }

@@ -18,6 +18,7 @@ internal sealed class Lifter
     private readonly UnitBuilder _builder = new();
     private readonly FloatLifter _float;
     private readonly bool _shared;
+    private (ushort Half, ulong Page) _next;
 
     /// <param name="shared">True if other harts run at the same time, so that fences matter.</param>
     internal Lifter(bool shared)
@@ -27,9 +28,14 @@ internal sealed class Lifter
     }
 
     /// <summary>Lifts the unit that starts at an offset of a page. The result is valid until the next call.</summary>
-    internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode)
+    /// <param name="page">The page's bytes.</param>
+    /// <param name="offset">Entry.</param>
+    /// <param name="mode">Mode that the unit runs in.</param>
+    /// <param name="next">First half-word and name of the page behind it in virtual addresses; zero names no page.</param>
+    internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next)
     {
         _builder.Begin(offset, mode);
+        _next = next;
         while (!_builder.IsClosed)
         {
             if (offset >= PageSize || _builder.Unit.GuestCount >= MaxInstructions)
@@ -57,10 +63,18 @@ internal sealed class Lifter
         _builder.BeginInstruction(offset, length);
         if (offset + length > PageSize)
         {
-            _builder.Close(IrOp.Interpret);
-            return offset;
+            if (_next.Page == 0)
+            {
+                _builder.Close(IrOp.Interpret);
+                return offset;
+            }
+            _builder.Add(IrOp.NextPageGuard).Imm = (long)_next.Page;
+            word |= (uint)_next.Half << 16;
         }
-        word = length == 4 ? BinaryPrimitives.ReadUInt32LittleEndian(page[offset..]) : CompressedExpander.Expand(word);
+        else
+        {
+            word = length == 4 ? BinaryPrimitives.ReadUInt32LittleEndian(page[offset..]) : CompressedExpander.Expand(word);
+        }
         Operands o = new(word);
         if (o.Opcode == Operands.Jal) return LiftJal(o);
         if (!TryLift(o)) _builder.Close(IrOp.Interpret);
@@ -170,6 +184,13 @@ internal sealed class Lifter
     // FENCE: hosts keep all orders but that of a store before a load. FENCE.I and the cache-block operations are the interpreter's.
     private bool LiftFence(in Operands o)
     {
+        if (o.Funct3 == 2 && o.ImmI == 4 && o.Rd == 0 && o.Rs1 != 0)
+        {
+            // CBO.ZERO.
+            _builder.Add(IrOp.FlagGuard).Imm = JitContext.ZeroReadyOffset;
+            _builder.AddAccess(IrOp.ZeroBlock, o.Rs1, 0, 64);
+            return true;
+        }
         if (o.Funct3 != 0) return false;
         bool storesBefore = (o.Word & (5 << 24)) != 0, loadsAfter = (o.Word & (10 << 20)) != 0;
         if (_shared && storesBefore && loadsAfter) _builder.Add(IrOp.Fence);

@@ -14,6 +14,9 @@ internal sealed class TranslatedPage(CodePage code, ulong gpa, int mode, uint st
     /// <summary>Code stamp of the page when it was armed: another value now means that the page was written.</summary>
     internal uint Stamp { get; } = stamp;
 
+    /// <summary>Pages that hold the first half of an instruction whose second half is here: they are stale with this one.</summary>
+    internal List<TranslatedPage> Predecessors { get; } = [];
+
     /// <summary>The page's bytes at that time, where other harts may write past the stamp.</summary>
     internal byte[]? Bytes { get; } = bytes;
 }

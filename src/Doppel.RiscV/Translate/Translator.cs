@@ -64,6 +64,13 @@ internal sealed unsafe class Translator : IDisposable
         return code;
     }
 
+    /// <summary>An instruction that straddles two pages was interpreted: next time its translation may run.</summary>
+    internal void Straddled(ulong codePage)
+    {
+        TranslatedPage? next = FindPage(codePage + 0x1000, CurrentMode);
+        if (next is not null) _jumps.FillNextPage(codePage, next.Code.Key);
+    }
+
     /// <summary>FENCE.I: drops the pages that were written since they were translated.</summary>
     internal void Fence()
     {
@@ -76,11 +83,7 @@ internal sealed unsafe class Translator : IDisposable
             if (IsStale(page)) (stale ??= []).Add(page);
         }
         if (stale is null) return;
-        foreach (TranslatedPage page in stale)
-        {
-            _pages.Remove(page.Code.Key);
-            _cache.DropPage(page.Code);
-        }
+        foreach (TranslatedPage page in stale) Drop(page);
         Invalidations += (ulong)stale.Count;
         FlushFetch(null);
     }
@@ -135,7 +138,7 @@ internal sealed unsafe class Translator : IDisposable
         if (page.Code.TryFind(offset, out nint code)) return code;
         if (_cache.IsFull) page = Restart(page);
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode), page.Code);
+        return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
     }
 
     // The cache is full: forget everything and begin again with the page at hand.
@@ -154,6 +157,26 @@ internal sealed unsafe class Translator : IDisposable
         if (Volatile.Read(ref Unsafe.AsRef<uint>(_memory.StampOf(page.Gpa))) != page.Stamp) return true;
         // A store of another hart through a TLB entry from before the page was armed leaves no stamp.
         return page.Bytes is { } bytes && _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> now) && !now.SequenceEqual(bytes);
+    }
+
+    private void Drop(TranslatedPage page)
+    {
+        if (page.Code.IsDropped) return;
+        _pages.Remove(page.Code.Key);
+        _cache.DropPage(page.Code);
+        foreach (TranslatedPage before in page.Predecessors) Drop(before);
+    }
+
+    // An instruction at the very end of the page may go on on the next one, which must then be watched as well.
+    private (ushort Half, ulong Page) FindNext(TranslatedPage page, ReadOnlySpan<byte> bytes)
+    {
+        if ((bytes[0xFFE] & 3) != 3) return default;
+        ulong codePage = _hart.Context->CodePage;
+        TranslatedPage? next = FindPage(codePage + 0x1000, page.Mode);
+        if (next is null || next == page || !_memory.TryRead(next.Gpa, out ushort half)) return default;
+        if (!next.Predecessors.Contains(page)) next.Predecessors.Add(page);
+        _jumps.FillNextPage(codePage, next.Code.Key);
+        return (half, next.Code.Key);
     }
 
     private struct FetchSlot
