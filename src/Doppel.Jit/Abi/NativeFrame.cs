@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Doppel.Jit.Abi;
@@ -26,7 +27,8 @@ internal enum NativeExit
 internal struct NativeFrame
 {
     internal const int BudgetAt = 0, ExitOffsetAt = 8, ExitLinkAt = 12, ExitAddressAt = 16, GuestMxcsrAt = 24, HostMxcsrAt = 28, FillHelperAt = 32;
-    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, Bytes = 112;
+    internal const int MxcsrScratchAt = 40, FlagTableAt = 112, FlagTableBytes = 64;
+    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, Bytes = FlagTableAt + FlagTableBytes;
 
     /// <summary>The fields of the packed argument of <see cref="FillHelper"/>.</summary>
     internal const int PackedSizeShift = 12, PackedWrite = 1 << 14, PackedAtomic = 1 << 15, PackedBeforeShift = 16;
@@ -79,6 +81,10 @@ internal struct NativeFrame
     [FieldOffset(NanSingleAt)]
     internal ulong NanSingle;
 
+    /// <summary>Guest flags for each value of the six flags of MXCSR.</summary>
+    [FieldOffset(FlagTableAt)]
+    internal FlagTable Flags;
+
     /// <summary>Sets the constants.</summary>
     internal static void Initialise(ref NativeFrame frame)
     {
@@ -89,6 +95,13 @@ internal struct NativeFrame
         frame.NanSingle = 0xFFFF_FFFF_7FC0_0000;
         frame.GuestMxcsr = frame.HostMxcsr = DefaultMxcsr;
     }
+}
+
+/// <summary>A byte for each value of the six flags of MXCSR.</summary>
+[InlineArray(NativeFrame.FlagTableBytes)]
+internal struct FlagTable
+{
+    private byte _first;
 }
 
 /// <summary>One entry of a jump cache.</summary>

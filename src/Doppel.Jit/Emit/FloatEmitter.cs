@@ -35,6 +35,8 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
             case IrOp.FloatNegMulSub: EmitFused(inst, 0xBD); return true;
             case IrOp.FloatCopySign or IrOp.FloatCopySignNegated or IrOp.FloatXorSign: EmitSign(inst); return true;
             case IrOp.FloatEqual or IrOp.FloatLess or IrOp.FloatLessEqual: EmitCompare(inst); return true;
+            case IrOp.FloatReadFlags: EmitReadFlags(inst.Dst); return true;
+            case IrOp.FloatWriteFlags: EmitWriteFlags(inst); return true;
             default: return TryEmitConversion(inst);
         }
     }
@@ -53,6 +55,31 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
     }
 
     private Mem Field(int offset) => Context(Layout.Frame + offset);
+
+    private void EmitReadFlags(short dst)
+    {
+        Mem scratch = Field(NativeFrame.MxcsrScratchAt);
+        Asm.Stmxcsr(scratch);
+        Asm.Load(4, false, Rax, scratch);
+        Asm.Op(Alu.And, false, Rax, NativeFrame.FlagTableBytes - 1);
+        Asm.Load(1, false, Rax, new Mem(HomeMap.Context, Layout.Frame + NativeFrame.FlagTableAt, Rax));
+        Asm.Op(Alu.Or, false, Rax, Context(Layout.AccruedFlags));
+        Write(dst, Rax);
+    }
+
+    // From here on the context has all flags, and the host's unit none.
+    private void EmitWriteFlags(in IrInst inst)
+    {
+        if (inst.A >= 0) ReadInto(inst.A, Rdx);
+        else Asm.MovImm(Rdx, inst.Imm);
+        Mem scratch = Field(NativeFrame.MxcsrScratchAt);
+        if (inst.Dst >= 0) EmitReadFlags(inst.Dst);
+        else Asm.Stmxcsr(scratch);
+        Asm.Op(Alu.And, false, scratch, -NativeFrame.FlagTableBytes);
+        Asm.Ldmxcsr(scratch);
+        Asm.Op(Alu.And, false, Rdx, 31);
+        Asm.Store(4, Context(Layout.AccruedFlags), Rdx);
+    }
 
     private Xmm ReadFloat(short slot, Xmm scratch)
     {

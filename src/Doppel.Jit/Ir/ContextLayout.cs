@@ -42,6 +42,9 @@ internal sealed record ContextLayout
 
     internal required int RoundingMode { get; init; }
 
+    /// <summary>Accrued flags of the guest (32 bits).</summary>
+    internal required int AccruedFlags { get; init; }
+
     /// <summary>The fields of <see cref="Abi.NativeFrame"/>.</summary>
     internal required int Frame { get; init; }
 

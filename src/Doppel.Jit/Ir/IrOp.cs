@@ -67,6 +67,12 @@ internal enum IrOp : byte
     /// <summary>Goes to the interpreter unless floating point is usable and the rounding mode is one the host knows.</summary>
     FloatGuard,
 
+    /// <summary>Dst = accrued flags, both those of the host's unit and those in the context.</summary>
+    FloatReadFlags,
+
+    /// <summary>Accrued flags = low five bits of A, or Imm; Dst = their old value if there is one.</summary>
+    FloatWriteFlags,
+
     /// <summary>Goes to the interpreter unless the dynamic rounding mode is Imm.</summary>
     RoundingGuard,
     FloatAdd, FloatSub, FloatMul, FloatDiv, FloatSqrt, FloatMulAdd, FloatMulSub, FloatNegMulAdd, FloatNegMulSub,

@@ -25,6 +25,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
     {
         _context = (JitContext*)Hart.Context;
         NativeFrame.Initialise(ref _context->Frame);
+        for (int i = 0; i < NativeFrame.FlagTableBytes; i++) _context->Frame.Flags[i] = (byte)ToGuestFlags((uint)i);
         delegate* unmanaged<JitContext*, ulong, uint, nint> fill = &Fill;
         _context->Frame.FillHelper = (nint)fill;
         _core = new InterpreterCore(Hart);
@@ -123,9 +124,11 @@ internal sealed unsafe class JitVcpu : HartVcpu
     private void HarvestFloat()
     {
         uint flags = _context->Frame.GuestMxcsr & 0x3D;
-        if (flags == 0) return;
-        Hart.Context->State.Fflags |= ((flags & 1) << 4) | ((flags & 4) << 1) | ((flags & 8) >> 1) | ((flags & 16) >> 3) | (flags >> 5);
+        if (flags != 0) Hart.Context->State.Fflags |= ToGuestFlags(flags);
     }
+
+    private static uint ToGuestFlags(uint flags) =>
+        ((flags & 1) << 4) | ((flags & 4) << 1) | ((flags & 8) >> 1) | ((flags & 16) >> 3) | ((flags & 32) >> 5);
 
     [UnmanagedCallersOnly]
     private static nint Fill(JitContext* context, ulong va, uint packed)

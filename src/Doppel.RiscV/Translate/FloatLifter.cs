@@ -16,6 +16,7 @@ internal sealed class FloatLifter(UnitBuilder builder)
         Operands.NegMulSub => LiftFused(o, IrOp.FloatNegMulSub),
         Operands.NegMulAdd => LiftFused(o, IrOp.FloatNegMulAdd),
         Operands.OpFp => LiftOp(o),
+        Operands.System => LiftFlags(o),
         _ => false,
     };
 
@@ -35,6 +36,25 @@ internal sealed class FloatLifter(UnitBuilder builder)
         if (o.Funct3 is 4 or 5 or 6) return false;
         Guard();
         if (o.Funct3 != DynamicRounding) builder.Add(IrOp.RoundingGuard).Imm = o.Funct3;
+        return true;
+    }
+
+    // CSRRS, CSRRW and CSRRWI of fflags, which isless() and much of libm use. Other CSRs are the interpreter's.
+    private bool LiftFlags(in Operands o)
+    {
+        const uint Fflags = 1, Write = 1, Set = 2, WriteImmediate = 5;
+        if (o.Word >> 20 != Fflags) return false;
+        if (o.Funct3 == Set && o.Rs1 == 0)
+        {
+            Guard();
+            if (o.Rd != 0) builder.AddWriting(IrOp.FloatReadFlags, o.Rd);
+            return true;
+        }
+        if (o.Funct3 is not (Write or WriteImmediate)) return false;
+        Guard();
+        ref IrInst inst = ref builder.AddWriting(IrOp.FloatWriteFlags, o.Rd);
+        if (o.Funct3 == Write) inst.A = UnitBuilder.Source(o.Rs1);
+        else inst.Imm = o.Rs1;
         return true;
     }
 

@@ -62,6 +62,7 @@ internal unsafe struct JitContext
             ReservationAddress = OffsetOf(c, &c->Hart.State.ReservationAddress),
             ReservationValue = OffsetOf(c, &c->Hart.State.ReservationValue),
             FloatReady = OffsetOf(c, &c->FloatReady),
+            AccruedFlags = OffsetOf(c, &c->Hart.State.Fflags),
             RoundingMode = OffsetOf(c, &c->Hart.State.Frm),
             Frame = OffsetOf(c, &c->Frame),
             NextPages = sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes),

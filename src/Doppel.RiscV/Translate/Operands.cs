@@ -5,7 +5,7 @@ internal readonly struct Operands(uint word)
 {
     internal const uint Load = 0x03, LoadFp = 0x07, MiscMem = 0x0F, OpImm = 0x13, Auipc = 0x17, OpImm32 = 0x1B, Store = 0x23, StoreFp = 0x27;
     internal const uint Amo = 0x2F, Op = 0x33, Lui = 0x37, Op32 = 0x3B, MulAdd = 0x43, MulSub = 0x47, NegMulSub = 0x4B, NegMulAdd = 0x4F;
-    internal const uint OpFp = 0x53, Branch = 0x63, Jalr = 0x67, Jal = 0x6F;
+    internal const uint OpFp = 0x53, System = 0x73, Branch = 0x63, Jalr = 0x67, Jal = 0x6F;
 
     internal uint Word => word;
 
