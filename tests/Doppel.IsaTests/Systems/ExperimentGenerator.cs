@@ -8,7 +8,7 @@ namespace Doppel.IsaTests.Systems;
 /// <summary>Makes experiments that trap in every way they can.</summary>
 internal sealed class ExperimentGenerator(Rng rng, IReadOnlyList<World> worlds)
 {
-    private const int FirstAddress = 16;
+    private const int CodeAddress = 16, FirstAddress = 17;
     private const ulong Fs = 3UL << 13, Interrupts = 0x222;
 
     private static readonly Instruction[] s_accesses = [.. InstructionTable.All.Where(r => r.Kind is InstructionKind.Load or InstructionKind.Store && r.Length == 4)];
@@ -30,10 +30,10 @@ internal sealed class ExperimentGenerator(Rng rng, IReadOnlyList<World> worlds)
         int paging = rng.Pick([0, 8, 8, 8, 9, 10]);
         ulong[] csrs = Csrs(worlds[world].Satp(paging, rng));
         // The upper half holds addresses and is never written: what a load found must not become an address where machines differ.
-        ulong[] x = [.. Enumerable.Range(0, 32).Select(r => r >= FirstAddress ? World.RandomAddress(rng) : SpecialValues.Integer(rng))];
+        ulong[] x = [.. Enumerable.Range(0, 32).Select(r => r >= CodeAddress ? World.RandomAddress(rng, code: r == CodeAddress) : SpecialValues.Integer(rng))];
         List<Step[]> body = [];
         // A jump goes before all loads and stores: where S-mode has loaded from a user page, the oracle lets it fetch from there as well.
-        if (rng.Chance(15)) body.Add([.. CsrAccess(), Step.Of("jalr", Register(), 0, Address())]);
+        if (rng.Chance(15)) body.Add([.. CsrAccess(), Step.Of("jalr", Register(), 0, CodeAddress)]);
         for (int n = 1 + rng.Below(6); n > 0; n--) body.Add(RandomSteps());
         return new Experiment
         {
@@ -91,7 +91,7 @@ internal sealed class ExperimentGenerator(Rng rng, IReadOnlyList<World> worlds)
         set("pmpaddr7", ulong.MaxValue >> 10);
     }
 
-    private ulong Target() => rng.Chance(30) ? World.RandomAddress(rng) & ~1UL : SystemLayout.SupervisorHandler + (rng.Chance(30) ? SystemLayout.UserAlias : 0);
+    private ulong Target() => rng.Chance(30) ? World.RandomAddress(rng, code: true) : SystemLayout.SupervisorHandler + (rng.Chance(30) ? SystemLayout.UserAlias : 0);
 
     private Step[] RandomSteps() => rng.Below(20) switch
     {
@@ -147,7 +147,7 @@ internal sealed class ExperimentGenerator(Rng rng, IReadOnlyList<World> worlds)
         return new Step(row, [.. row.Operands.Select(_ => (long)rng.Below(32))]);
     }
 
-    private int Register() => 1 + rng.Below(FirstAddress - 1);
+    private int Register() => 1 + rng.Below(CodeAddress - 1);
 
     private int Address() => FirstAddress + rng.Below(32 - FirstAddress);
 }

@@ -14,6 +14,7 @@ internal sealed class World
     private const int PageBytes = 4096, PageCount = 9;
     private const int Root57 = 0, Root48 = 1, Root39 = 2, Middle = 3, FirstLeaf = 4, Leaves = 5;
     private const int LeafSlots = 16;
+    private const int FirstCode = 0xC00;
 
     // The first and last slot in use. What stands behind slot 0 as a physical address is ROM in one machine and nothing in another.
     private const int FirstMiddle = 1, LastMiddle = 8;
@@ -56,10 +57,12 @@ internal sealed class World
     }
 
     /// <summary>A virtual address with something interesting behind it.</summary>
-    internal static ulong RandomAddress(Rng rng)
+    /// <param name="rng">Randomness.</param>
+    /// <param name="code">True for a target of jumps: never where data is stored, so that no data is run.</param>
+    internal static ulong RandomAddress(Rng rng, bool code = false)
     {
         // Naturally aligned: the oracle reports a misaligned address that faults rounded down, against the manual.
-        ulong offset = (ulong)rng.Below(512) * 8;
+        ulong offset = (ulong)(code ? FirstCode + rng.Below(PageBytes - FirstCode) : rng.Below(FirstCode)) & ~7UL;
         ulong address = ((ulong)rng.Between(FirstMiddle, LastMiddle) << 21) | ((ulong)rng.Below(LeafSlots) << 12) | offset;
         switch (rng.Below(12))
         {
