@@ -98,7 +98,7 @@ public sealed class Plic : IMmioDevice
             Array.Clear(_state.Threshold);
             Array.Clear(_state.Claimed);
             _state.Level.CopyTo(_state.Pending, 0);
-            UpdateOutputs();
+            for (int context = 0; context < _outputs.Count; context++) UpdateOutput(context);
         }
     }
 
@@ -114,11 +114,7 @@ public sealed class Plic : IMmioDevice
     public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
         if (data.Length != 4) return;
-        lock (_gate)
-        {
-            WriteRegister(offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
-            UpdateOutputs();
-        }
+        lock (_gate) WriteRegister(offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
     }
 
     private static uint BitOf(int source) => 1u << (source & 31);
@@ -137,7 +133,7 @@ public sealed class Plic : IMmioDevice
             _state.Level[word] |= BitOf(source);
             if ((_state.Claimed[word] & BitOf(source)) != 0) return;
             _state.Pending[word] |= BitOf(source);
-            UpdateOutputs();
+            UpdateOutputsOf(source);
         }
     }
 
@@ -159,17 +155,22 @@ public sealed class Plic : IMmioDevice
         if (offset < PendingBase)
         {
             // Source 0 does not exist (section 3); priorities are WARL.
-            if (offset != 0 && offset / 4 <= Sources) _state.Priority[offset / 4] = value & MaxPriority;
+            if (offset == 0 || offset / 4 > Sources) return;
+            _state.Priority[offset / 4] = value & MaxPriority;
+            UpdateOutputsOf((int)(offset / 4));
         }
         else if (offset >= EnableBase && offset < ContextBase)
         {
             if (!TryFindEnable(offset, out int index)) return;
             _state.Enabled[index] = index % Words == 0 ? value & ~1u : value;
+            UpdateOutput(index / Words);
         }
         else if (TryFindContext(offset, out int context, out ulong register))
         {
-            if (register == 0) _state.Threshold[context] = value & MaxPriority;
-            else if (register == 4) Complete(context, value);
+            if (register == 4) Complete(context, value);
+            if (register != 0) return;
+            _state.Threshold[context] = value & MaxPriority;
+            UpdateOutput(context);
         }
     }
 
@@ -198,7 +199,7 @@ public sealed class Plic : IMmioDevice
         if (source == 0) return 0;
         _state.Pending[source >> 5] &= ~BitOf(source);
         _state.Claimed[source >> 5] |= BitOf(source);
-        UpdateOutputs();
+        UpdateOutputsOf(source);
         return (uint)source;
     }
 
@@ -212,6 +213,7 @@ public sealed class Plic : IMmioDevice
         _state.Claimed[word] &= ~BitOf(source);
         // The gateway opens; a wire that is still high is a new request.
         _state.Pending[word] |= _state.Level[word] & BitOf(source);
+        UpdateOutputsOf(source);
     }
 
     // Ties go to the lowest number (section 4).
@@ -233,12 +235,18 @@ public sealed class Plic : IMmioDevice
         return best;
     }
 
-    private void UpdateOutputs()
+    // Only the contexts that have the source enabled can be touched by it: a machine of 512 harts has 1024 contexts.
+    private void UpdateOutputsOf(int source)
     {
         for (int context = 0; context < _outputs.Count; context++)
         {
-            FindBest(context, out uint priority);
-            _outputs[context].Set(priority > _state.Threshold[context]);
+            if ((_state.Enabled[(context * Words) + (source >> 5)] & BitOf(source)) != 0) UpdateOutput(context);
         }
+    }
+
+    private void UpdateOutput(int context)
+    {
+        FindBest(context, out uint priority);
+        _outputs[context].Set(priority > _state.Threshold[context]);
     }
 }
