@@ -5,6 +5,16 @@ using Doppel.Devices.Virtio.Queue;
 
 namespace Doppel.Devices.Virtio.Block;
 
+/// <summary>All state of a <see cref="VirtioBlock"/> that is neither in its queue nor on its disk: plain data.</summary>
+public struct VirtioBlockState
+{
+    /// <summary>Feature bits that the driver chose.</summary>
+    public ulong Features;
+
+    /// <summary>Writes need not be stable before the next flush (section 5.2.4, writeback).</summary>
+    public bool Writeback;
+}
+
 /// <summary>
 /// The block device (virtio 1.2, section 5.2): one disk. In real time its requests run on a thread of its own; in deterministic time
 /// they run inside the notification, so that they take no time that depends on the host.
@@ -22,8 +32,7 @@ public sealed class VirtioBlock : IVirtioDevice
     private readonly Thread? _worker;
     private IVirtioTransport? _transport;
     private VirtQueueChain? _chain;
-    private ulong _features;
-    private bool _writeback = true;
+    private VirtioBlockState _state = new() { Writeback = true };
     private volatile bool _stopping;
     private bool _disposed;
 
@@ -40,6 +49,15 @@ public sealed class VirtioBlock : IVirtioDevice
         _work = new VcpuSignal();
         _worker = new Thread(Work, maxStackSize: 256 << 10) { IsBackground = true, Name = $"doppel-disk-{serial}" };
         _worker.Start();
+    }
+
+    /// <summary>A copy of the state.</summary>
+    public VirtioBlockState State
+    {
+        get
+        {
+            lock (_configGate) return _state;
+        }
     }
 
     /// <inheritdoc/>
@@ -66,7 +84,7 @@ public sealed class VirtioBlock : IVirtioDevice
     public void ReadConfig(uint offset, Span<byte> data)
     {
         Span<byte> config = stackalloc byte[BlockConfig.Length];
-        lock (_configGate) BlockConfig.Fill(config, _requests.Sectors, _writeback);
+        lock (_configGate) BlockConfig.Fill(config, _requests.Sectors, _state.Writeback);
         ConfigSpace.Read(config, offset, data);
     }
 
@@ -77,8 +95,8 @@ public sealed class VirtioBlock : IVirtioDevice
         lock (_configGate)
         {
             // Section 5.2.5: writable only where CONFIG_WCE was agreed on.
-            if ((_features & ConfigWce) == 0) return;
-            _writeback = (data[0] & 1) != 0;
+            if ((_state.Features & ConfigWce) == 0) return;
+            _state.Writeback = (data[0] & 1) != 0;
             UpdateWriteThrough();
         }
     }
@@ -88,9 +106,9 @@ public sealed class VirtioBlock : IVirtioDevice
     {
         lock (_configGate)
         {
-            _features = features;
+            _state.Features = features;
             // Section 5.2.6.2: without FLUSH the driver can not ask for stability, so each write has it.
-            _writeback = (features & FlushFeature) != 0;
+            _state.Writeback = (features & FlushFeature) != 0;
             UpdateWriteThrough();
         }
     }
@@ -107,8 +125,7 @@ public sealed class VirtioBlock : IVirtioDevice
     {
         lock (_configGate)
         {
-            _features = 0;
-            _writeback = true;
+            _state = new VirtioBlockState { Writeback = true };
         }
     }
 
@@ -123,7 +140,7 @@ public sealed class VirtioBlock : IVirtioDevice
         _work?.Dispose();
     }
 
-    private void UpdateWriteThrough() => _requests.WriteThrough = !_writeback;
+    private void UpdateWriteThrough() => _requests.WriteThrough = !_state.Writeback;
 
     private void Work()
     {
