@@ -137,9 +137,11 @@ internal sealed class MachineSupervisor : IAsyncDisposable
     {
         try
         {
+            bool isGuestsWish = exit.Reason is VirtualMachineExitReason.PowerOff or VirtualMachineExitReason.GuestExit;
+            if (!isGuestsWish) _backends.HangUp();
             _board?.Halt();
             _counters.Watch.Stop();
-            if (exit.Reason is VirtualMachineExitReason.PowerOff or VirtualMachineExitReason.GuestExit) await DrainAsync().ConfigureAwait(false);
+            if (isGuestsWish) await DrainAsync().ConfigureAwait(false);
             SwitchOff();
         }
         catch (Exception e)

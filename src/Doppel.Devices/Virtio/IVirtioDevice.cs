@@ -38,7 +38,7 @@ public interface IVirtioDevice : IDisposable
     /// <summary>The driver has put requests on a queue; or has made the queue ready, with requests on it or not.</summary>
     void Notify(int queue);
 
-    /// <summary>Back to the state before the driver came. The queues are reset already.</summary>
+    /// <summary>Back to the state before the driver came. The queues are reset afterwards; interrupts are off already.</summary>
     void Reset();
 }
 

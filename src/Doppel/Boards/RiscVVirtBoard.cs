@@ -110,7 +110,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     public void ResizeConsole(int columns, int rows) => _virtio.Resize(columns, rows);
 
     /// <summary>True while the host has not taken all that the guest has sent through its console ports.</summary>
-    public bool HasPendingOutput => _virtio.HasPendingOutput;
+    public bool HasPendingOutput => _uart.HasPendingOutput || _virtio.HasPendingOutput;
 
     /// <summary>Ends the threads and gives all memory back.</summary>
     public void Dispose()

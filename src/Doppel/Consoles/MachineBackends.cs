@@ -48,9 +48,17 @@ internal sealed class MachineBackends : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        HangUp();
+        foreach (IBlockBackend disk in _disks) disk.Dispose();
+    }
+
+    /// <summary>
+    /// Ends all channels while the machine still runs. A machine in deterministic time that waits for a host which does not read goes on.
+    /// </summary>
+    public void HangUp()
+    {
         Serial.Dispose();
         foreach (VirtualMachinePort port in ConsolePorts) port.Channel.Dispose();
-        foreach (IBlockBackend disk in _disks) disk.Dispose();
     }
 
     private static RawFileBackend Open(DiskConfig disk)

@@ -29,6 +29,12 @@ internal sealed class SerialTee(ICharBackend first, ICharBackend second) : IChar
         return taken;
     }
 
+    public void WriteUnbounded(ReadOnlySpan<byte> data)
+    {
+        first.WriteUnbounded(data);
+        second.WriteUnbounded(data);
+    }
+
     public int Read(Span<byte> destination)
     {
         int count = first.Read(destination);

@@ -207,18 +207,43 @@ public sealed class VirtioConsoleTests : IDisposable
     }
 
     [Fact]
-    public async Task Reset_WithOutputHeld_ForgetsItAndEndsTheHostsRead()
+    public async Task Reset_WithOutputHeld_HandsItOverAndEndsTheHostsRead()
     {
         Open();
         Send(1, new string('x', 100));
+        Send(1, new string('x', 50));
         _bench.Transport.Write32(0x070, 0);
         Assert.False(_console.HasPendingOutput);
         byte[] buffer = new byte[200];
-        Assert.Equal(64, await _pipe.Host.ReadAsync(buffer));
+        Assert.Equal(150, await _pipe.Host.ReadAsync(buffer));
         Assert.Equal(0, await _pipe.Host.ReadAsync(buffer));
         Open();
         Send(1, "new life");
         Assert.Equal("new life", ReadHost(_pipe, 8));
+    }
+
+    [Fact]
+    public async Task Dispose_WithOutputHeld_HandsItOver()
+    {
+        Open();
+        Send(1, new string('x', 100));
+        _console.Dispose();
+        byte[] buffer = new byte[200];
+        Assert.Equal(100, await _pipe.Host.ReadAsync(buffer));
+        Assert.Equal(0, await _pipe.Host.ReadAsync(buffer));
+    }
+
+    [Fact]
+    public void QueueReset_WithOutputHeld_LeavesTheDriversBufferAlone()
+    {
+        Open(VirtioBench.RingReset);
+        Send(1, new string('x', 100));
+        _bench.Transport.Write32(0x030, 5);
+        _bench.Transport.Write32(0x0C0, 1);
+        ReadHost(_pipe, 64);
+        _time.RunDue();
+        Assert.Equal(0, _pipe.PendingOutput);
+        Assert.False(_console.HasPendingOutput);
     }
 
     private static ulong BufferOf(int port, int slot) => Buffers + 0x4000 + ((ulong)port * 0x4000) + ((ulong)slot * 0x400);
@@ -239,9 +264,9 @@ public sealed class VirtioConsoleTests : IDisposable
         AddControlBuffers(controlBuffers);
     }
 
-    private void Open()
+    private void Open(ulong features = 0)
     {
-        Start(Features);
+        Start(Features | features);
         SendControl(0, 0, 1);
         SendControl(0, 3, 1);
         SendControl(0, 6, 1);

@@ -61,6 +61,18 @@ internal sealed class BytePipe(int capacity)
         return taken;
     }
 
+    /// <summary>Takes everything, past the bound if need be, unless nobody reads any more.</summary>
+    internal void WriteUnbounded(ReadOnlySpan<byte> data)
+    {
+        lock (_gate)
+        {
+            if (_abandoned || _completed || data.IsEmpty) return;
+            _ring.WriteUnbounded(data);
+            SignalLocked();
+        }
+        Readable();
+    }
+
     /// <summary>Gives what is there, without waiting.</summary>
     internal int TryRead(Span<byte> destination)
     {
@@ -70,9 +82,10 @@ internal sealed class BytePipe(int capacity)
         {
             wasFull = _ring.Room == 0;
             given = _ring.Read(destination);
+            wasFull &= _ring.Room != 0;
             if (given != 0) SignalLocked();
         }
-        if (wasFull && given != 0) Writable();
+        if (wasFull) Writable();
         return given;
     }
 

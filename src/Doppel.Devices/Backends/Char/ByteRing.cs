@@ -1,24 +1,43 @@
 namespace Doppel.Devices.Backends.Char;
 
-/// <summary>A queue of bytes of fixed capacity. Thread contract: none; its owner locks.</summary>
+/// <summary>A queue of bytes with a bound. Thread contract: none; its owner locks.</summary>
 internal sealed class ByteRing(int capacity)
 {
-    private readonly byte[] _bytes = new byte[capacity];
+    private byte[] _bytes = new byte[capacity];
     private int _head;
 
     internal int Count { get; private set; }
 
-    internal int Room => _bytes.Length - Count;
+    internal int Room => Math.Max(0, capacity - Count);
 
     internal int Write(ReadOnlySpan<byte> source)
     {
         source = source[..Math.Min(source.Length, Room)];
+        Append(source);
+        return source.Length;
+    }
+
+    /// <summary>Takes all, past the bound if need be.</summary>
+    internal void WriteUnbounded(ReadOnlySpan<byte> source)
+    {
+        if (source.Length > _bytes.Length - Count) Grow(Count + source.Length);
+        Append(source);
+    }
+
+    private void Grow(int length)
+    {
+        byte[] bytes = new byte[length];
+        int count = Read(bytes);
+        (_bytes, _head, Count) = (bytes, 0, count);
+    }
+
+    private void Append(ReadOnlySpan<byte> source)
+    {
         int tail = (_head + Count) % _bytes.Length;
         int first = Math.Min(source.Length, _bytes.Length - tail);
         source[..first].CopyTo(_bytes.AsSpan(tail));
         source[first..].CopyTo(_bytes);
         Count += source.Length;
-        return source.Length;
     }
 
     internal int Read(Span<byte> destination)

@@ -53,6 +53,9 @@ public sealed class CharChannel : ICharBackend
     public int Write(ReadOnlySpan<byte> data) => _toHost.TryWrite(data);
 
     /// <inheritdoc/>
+    public void WriteUnbounded(ReadOnlySpan<byte> data) => _toHost.WriteUnbounded(data);
+
+    /// <inheritdoc/>
     public int Read(Span<byte> destination) => _toGuest.TryRead(destination);
 
     /// <inheritdoc/>

@@ -15,6 +15,11 @@ public sealed class NullCharBackend : ICharBackend
     public int Write(ReadOnlySpan<byte> data) => data.Length;
 
     /// <inheritdoc/>
+    public void WriteUnbounded(ReadOnlySpan<byte> data)
+    {
+    }
+
+    /// <inheritdoc/>
     public int Read(Span<byte> destination) => 0;
 
     /// <inheritdoc/>

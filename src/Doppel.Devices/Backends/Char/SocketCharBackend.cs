@@ -48,6 +48,12 @@ public sealed class SocketCharBackend : ICharBackend
     public int Write(ReadOnlySpan<byte> data) => _connected ? _channel.Write(data) : data.Length;
 
     /// <inheritdoc/>
+    public void WriteUnbounded(ReadOnlySpan<byte> data)
+    {
+        if (_connected) _channel.WriteUnbounded(data);
+    }
+
+    /// <inheritdoc/>
     public int Read(Span<byte> destination) => _channel.Read(destination);
 
     /// <inheritdoc/>

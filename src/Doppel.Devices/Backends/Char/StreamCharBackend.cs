@@ -40,6 +40,12 @@ public sealed class StreamCharBackend : ICharBackend
     public int Write(ReadOnlySpan<byte> data) => _writer is null ? data.Length : _channel.Write(data);
 
     /// <inheritdoc/>
+    public void WriteUnbounded(ReadOnlySpan<byte> data)
+    {
+        if (_writer is not null) _channel.WriteUnbounded(data);
+    }
+
+    /// <inheritdoc/>
     public int Read(Span<byte> destination) => _channel.Read(destination);
 
     /// <inheritdoc/>
@@ -117,6 +123,8 @@ public sealed class StreamCharBackend : ICharBackend
         public void Attach(Action inputChanged, Action roomChanged) => _inner.Attach(inputChanged, roomChanged);
 
         public int Write(ReadOnlySpan<byte> data) => _inner.Write(data);
+
+        public void WriteUnbounded(ReadOnlySpan<byte> data) => _inner.WriteUnbounded(data);
 
         public int Read(Span<byte> destination) => 0;
 

@@ -4,6 +4,31 @@ using Doppel.Devices.Virtio.Queue;
 
 namespace Doppel.Devices.Virtio.Console;
 
+/// <summary>All state of one console port that is not in guest memory: plain data.</summary>
+public struct ConsolePortState
+{
+    /// <summary>The driver has set up the port.</summary>
+    public bool IsGuestReady;
+
+    /// <summary>A program in the guest has the port open.</summary>
+    public bool IsGuestOpen;
+
+    /// <summary>The guest has closed the port, and the host will hear of it once it has taken all output.</summary>
+    public bool IsClosing;
+
+    /// <summary>The guest was told that the host has ended its input.</summary>
+    public bool IsHostClosed;
+
+    /// <summary>A request of the driver's waits for the host to take the rest of it, from <see cref="HeldOffset"/>.</summary>
+    public bool HoldsOutput;
+
+    /// <summary>Bytes of the held request that the host has taken.</summary>
+    public uint HeldOffset;
+
+    /// <summary>Control messages that wait for a buffer of the driver's.</summary>
+    public byte PendingMessages;
+}
+
 /// <summary>
 /// One port at work: carries bytes between its two queues and its back end, with back-pressure both ways. Output that the host does not
 /// take stays in the driver's buffer; input that the driver has no buffer for stays with the host.
@@ -11,6 +36,9 @@ namespace Doppel.Devices.Virtio.Console;
 /// </summary>
 internal sealed class PortChannel
 {
+    // A queue full of the largest writes that Linux makes, 32 KiB each; a driver that claims more does not mean it.
+    private const int MaxHandedOver = 64 * (32 << 10);
+
     private readonly MachineTime _time;
     private readonly IVirtioTransport _transport;
     private readonly CharInput _input;
@@ -18,8 +46,7 @@ internal sealed class PortChannel
     private readonly VirtQueueChain _outgoing;
     private readonly int _receiveQueue;
     private readonly int _transmitQueue;
-    private uint _heldOffset;
-    private bool _closing;
+    private ConsolePortState _state;
 
     /// <summary>Connects a port's back end to its queues.</summary>
     internal PortChannel(ConsolePort port, int receiveQueue, IVirtioTransport transport, MachineTime time, (Action Input, Action Room) changed)
@@ -36,35 +63,43 @@ internal sealed class PortChannel
 
     internal ConsolePort Port { get; }
 
-    internal PendingMessages Pending { get; set; }
+    /// <summary>A copy of the state.</summary>
+    internal ConsolePortState State => _state;
 
-    /// <summary>The driver has set up the port.</summary>
-    internal bool IsGuestReady { get; set; }
+    internal PendingMessages Pending
+    {
+        get => (PendingMessages)_state.PendingMessages;
+        set => _state.PendingMessages = (byte)value;
+    }
 
-    /// <summary>A program in the guest has the port open.</summary>
-    internal bool IsGuestOpen { get; private set; }
+    internal bool IsGuestReady
+    {
+        get => _state.IsGuestReady;
+        set => _state.IsGuestReady = value;
+    }
 
-    /// <summary>The host has not ended its input, as far as the guest was told.</summary>
-    internal bool IsHostOpen { get; private set; } = true;
+    internal bool IsHostOpen => !_state.IsHostClosed;
 
-    /// <summary>A request of the driver's waits for the host to take it.</summary>
-    internal bool HoldsOutput { get; private set; }
+    internal bool HoldsOutput => _state.HoldsOutput;
 
+    /// <summary>
+    /// The driver goes away. What it has sent is handed to the host, which may be behind and still wants all of it; then the host's reads end,
+    /// as when the guest closes the port.
+    /// </summary>
     internal void Reset()
     {
-        Pending = PendingMessages.None;
-        IsGuestReady = false;
-        IsHostOpen = true;
-        HoldsOutput = false;
-        SetGuestOpen(false);
+        HandOver();
+        bool wasOpen = _state.IsGuestOpen || _state.IsClosing;
+        _state = default;
+        if (wasOpen) Port.Backend.SetGuestOpen(false);
     }
 
     /// <summary>The guest opened or closed the port. The host learns of a close when it has all that was sent before.</summary>
     internal void SetGuestOpen(bool open)
     {
-        if (IsGuestOpen == open && !_closing) return;
-        IsGuestOpen = open;
-        _closing = !open;
+        if (_state.IsGuestOpen == open && !_state.IsClosing) return;
+        _state.IsGuestOpen = open;
+        _state.IsClosing = !open;
         if (open) Port.Backend.SetGuestOpen(true);
         else Transmit();
     }
@@ -73,7 +108,7 @@ internal sealed class PortChannel
     /// <param name="multiport">False for a driver that knows one port only, and no messages.</param>
     internal void Receive(bool multiport)
     {
-        if (multiport && !(IsGuestReady && (Port.IsConsole || IsGuestOpen))) return;
+        if (multiport && !(IsGuestReady && (Port.IsConsole || _state.IsGuestOpen))) return;
         VirtQueue queue = _transport.Queues[_receiveQueue];
         bool signal;
         lock (queue.Gate)
@@ -88,8 +123,8 @@ internal sealed class PortChannel
             signal = queue.NeedsSignal();
         }
         if (signal) _transport.SignalQueue(_receiveQueue);
-        if (!IsHostOpen || !_input.IsEnded || !multiport) return;
-        IsHostOpen = false;
+        if (_state.IsHostClosed || !_input.IsEnded || !multiport) return;
+        _state.IsHostClosed = true;
         Pending |= PendingMessages.Open;
     }
 
@@ -102,38 +137,60 @@ internal sealed class PortChannel
         {
             do
             {
-                while (!stuck && (HoldsOutput || TryHold(queue))) stuck = !TrySend(queue);
+                while (!stuck && (Holds(queue) || TryHold(queue))) stuck = !TrySend(queue);
             }
             while (!stuck && !queue.EnableNotifications());
             signal = queue.NeedsSignal();
         }
         if (signal) _transport.SignalQueue(_transmitQueue);
-        if (stuck || !_closing) return;
-        _closing = false;
+        if (stuck || !_state.IsClosing) return;
+        _state.IsClosing = false;
         Port.Backend.SetGuestOpen(false);
     }
+
+    private void HandOver()
+    {
+        VirtQueue queue = _transport.Queues[_transmitQueue];
+        int budget = MaxHandedOver;
+        lock (queue.Gate)
+        {
+            while (Holds(queue) || TryHold(queue))
+            {
+                while (_outgoing.TryGetReadable(_state.HeldOffset, budget, out ReadOnlySpan<byte> span) && !span.IsEmpty)
+                {
+                    Port.Backend.WriteUnbounded(span);
+                    _state.HeldOffset += (uint)span.Length;
+                    budget -= span.Length;
+                }
+                _state.HoldsOutput = false;
+            }
+        }
+    }
+
+    // A request whose queue was reset meanwhile is the driver's again, and not to be read any more.
+    private bool Holds(VirtQueue queue) => _state.HoldsOutput &= queue.Owns(_outgoing);
 
     private bool TryHold(VirtQueue queue)
     {
         if (!queue.TryPop(_outgoing)) return false;
-        _heldOffset = 0;
-        HoldsOutput = true;
+        _state.HeldOffset = 0;
+        _state.HoldsOutput = true;
         return true;
     }
 
     // False when the host takes no more now.
     private bool TrySend(VirtQueue queue)
     {
-        while (_outgoing.TryGetReadable(_heldOffset, int.MaxValue, out ReadOnlySpan<byte> span))
+        while (_outgoing.TryGetReadable(_state.HeldOffset, int.MaxValue, out ReadOnlySpan<byte> span))
         {
             int taken = Port.Backend.Write(span);
-            _heldOffset += (uint)taken;
+            _state.HeldOffset += (uint)taken;
             if (taken == span.Length) continue;
             // In deterministic time the guest must not see how fast the host is.
             if (!_time.IsDeterministic) return false;
             Port.Backend.WaitForRoom();
         }
-        HoldsOutput = false;
+        _state.HoldsOutput = false;
         queue.Push(_outgoing, 0);
         return true;
     }

@@ -65,6 +65,15 @@ public sealed class VirtioConsole : IVirtioDevice
         }
     }
 
+    /// <summary>A copy of the state of each port.</summary>
+    public IReadOnlyList<ConsolePortState> PortStates
+    {
+        get
+        {
+            lock (_gate) return [.. _channels.Select(static c => c.State)];
+        }
+    }
+
     private bool HasMessages => Array.Exists(_channels, c => c.Pending != 0);
 
     private bool IsMultiport => (_features & Multiport) != 0;
@@ -151,10 +160,8 @@ public sealed class VirtioConsole : IVirtioDevice
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-    }
+    /// <summary>Takes the device off its ports: the host's reads end, until another device takes the ports over.</summary>
+    public void Dispose() => Reset();
 
     private static int QueueOf(int port) => port == 0 ? 0 : 2 + (2 * port);
 

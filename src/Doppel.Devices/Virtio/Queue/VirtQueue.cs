@@ -89,6 +89,9 @@ public sealed class VirtQueue
         if (!_memory.TryWrite(_state.UsedRing + 2, _state.NextUsed)) Fail("the used ring lies outside guest memory");
     }
 
+    /// <summary>True while a request that was taken is still the device's: until the queue is reset.</summary>
+    public bool Owns(VirtQueueChain chain) => _state.Ready && chain.Generation == _generation;
+
     /// <summary>Decides whether the driver wants an interrupt for what was pushed since this was last asked (section 2.7.7).</summary>
     public bool NeedsSignal()
     {

@@ -251,8 +251,8 @@ public sealed class VirtioMmioTransport : IMmioDevice, IVirtioTransport
     {
         // First of all, so that neither notifications nor signals get through any more.
         lock (_interruptGate) _state.Status = 0;
-        foreach (VirtQueue queue in _queues) Stop(queue);
         _device.Reset();
+        foreach (VirtQueue queue in _queues) Stop(queue);
         lock (_interruptGate)
         {
             _state = default;
