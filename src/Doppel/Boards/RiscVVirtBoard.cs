@@ -152,8 +152,11 @@ internal sealed class RiscVVirtBoard : IDisposable
         BootArguments.SetInitrd(tree, new BootRange(0, (ulong)files.Initrd.Length));
         BootPlan plan = BootPlanner.Plan(new BootRequest(ram)
         {
-            Firmware = files.Firmware, Kernel = files.Kernel, IsBare = _config.Firmware.IsNone,
-            InitrdBytes = (ulong)files.Initrd.Length, DeviceTreeBytes = (ulong)DeviceTreeWriter.Write(tree).Length,
+            Firmware = files.Firmware,
+            Kernel = files.Kernel,
+            IsBare = _config.Firmware.IsNone,
+            InitrdBytes = (ulong)files.Initrd.Length,
+            DeviceTreeBytes = (ulong)DeviceTreeWriter.Write(tree).Length,
         });
         BootArguments.SetInitrd(tree, plan.Initrd);
         if (files.Firmware is { } file) PayloadLoader.Load(_memory, file, file.IsRelocatable ? plan.FirmwareBase : 0);

@@ -24,7 +24,9 @@ internal static class Dtc
     {
         ProcessStartInfo start = new("dtc", ["-I", from, "-O", to, "-"])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();

@@ -126,7 +126,8 @@ public sealed class BareMetalTests : IDisposable
     {
         VirtualMachineConfig config = Supervisor(_tools.Build(Programs.StartHarts, 0x8020_0000)) with
         {
-            Cpus = 4, Firmware = FirmwareChoice.File("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"),
+            Cpus = 4,
+            Firmware = FirmwareChoice.File("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"),
         };
 
         (string output, _) = await RunAsync(config);
@@ -144,7 +145,11 @@ public sealed class BareMetalTests : IDisposable
         await File.WriteAllBytesAsync(disk, new byte[1 << 20]);
         VirtualMachineConfig config = new()
         {
-            KernelPath = kernel, Firmware = FirmwareChoice.File(firmware), Disks = [new DiskConfig(disk)], MemoryBytes = 128 << 20, Timeout = s_limit,
+            KernelPath = kernel,
+            Firmware = FirmwareChoice.File(firmware),
+            Disks = [new DiskConfig(disk)],
+            MemoryBytes = 128 << 20,
+            Timeout = s_limit,
         };
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
 
@@ -191,8 +196,11 @@ public sealed class BareMetalTests : IDisposable
         await File.WriteAllBytesAsync(initrd, [1, 2, 3]);
         (string output, _) = await RunAsync(config with
         {
-            KernelPath = _tools.Build(Programs.DumpDeviceTree, 0x8020_0000), MemoryBytes = 64 << 20, Timeout = s_limit,
-            InitrdPath = initrd, ExtraInitrds = [new byte[] { 4, 5 }],
+            KernelPath = _tools.Build(Programs.DumpDeviceTree, 0x8020_0000),
+            MemoryBytes = 64 << 20,
+            Timeout = s_limit,
+            InitrdPath = initrd,
+            ExtraInitrds = [new byte[] { 4, 5 }],
         });
         byte[] blob = new byte[output.Length / 2];
         for (int i = 0; i < blob.Length; i++) blob[i] = (byte)(((output[2 * i] - 'a') << 4) | (output[(2 * i) + 1] - 'a'));

@@ -19,8 +19,14 @@ public sealed class LeakTests : IDisposable
         await File.WriteAllBytesAsync(disk, new byte[1 << 20]);
         VirtualMachineConfig config = new()
         {
-            KernelPath = _tools.Build(Programs.Spin), Firmware = FirmwareChoice.None, MemoryBytes = 64 << 20, Cpus = 2, Engine = engine, Time = time,
-            ConsolePorts = [new ConsolePortConfig("hvc", IsConsole: true), new ConsolePortConfig("org.test")], Disks = [new DiskConfig(disk)],
+            KernelPath = _tools.Build(Programs.Spin),
+            Firmware = FirmwareChoice.None,
+            MemoryBytes = 64 << 20,
+            Cpus = 2,
+            Engine = engine,
+            Time = time,
+            ConsolePorts = [new ConsolePortConfig("hvc", IsConsole: true), new ConsolePortConfig("org.test")],
+            Disks = [new DiskConfig(disk)],
             Serial = new SerialConfig(SerialKind.Socket, socket),
         };
         await RunBrieflyAsync(config);
