@@ -12,6 +12,8 @@ internal static class GuestFiles
 
     private static readonly (string Resource, string Path, uint Mode)[] s_files =
     [
+        // What mount tries where it is told no type: the module of a file system is loaded by the attempt.
+        ("filesystems", "etc/filesystems",       Plain),
         ("fstab",    "etc/fstab",                Plain),
         ("group",    "etc/group",                Plain),
         ("hostname", "etc/hostname",             Plain),
