@@ -119,7 +119,7 @@ internal sealed class DebianImage : IImageRecipe
         foreach ((AptPackage package, string file) in packages.Zip(files))
         {
             IReadOnlyDictionary<string, byte[]> part = await DebianPackageFile.ReadAsync(tools.DpkgDeb, file, IsWanted,
-                bytes => progress.Report(new(ImageStep.Unpack, package.Name, bytes, 0)), cancellation).ConfigureAwait(false);
+                bytes => progress.Report(new(ImageStep.Unpack, package.Name, bytes, package.UnpackedSize)), cancellation).ConfigureAwait(false);
             foreach ((string path, byte[] bytes) in part) content[path] = bytes;
         }
         return content;

@@ -13,17 +13,17 @@ internal static class GuestFiles
     private static readonly (string Resource, string Path, uint Mode)[] s_files =
     [
         // What mount tries where it is told no type: the module of a file system is loaded by the attempt.
-        ("filesystems", "etc/filesystems",       Plain),
-        ("fstab",    "etc/fstab",                Plain),
-        ("group",    "etc/group",                Plain),
-        ("hostname", "etc/hostname",             Plain),
-        ("hosts",    "etc/hosts",                Plain),
-        ("passwd",   "etc/passwd",               Plain),
-        ("profile",  "etc/profile",              Plain),
-        ("shells",   "etc/shells",               Plain),
-        ("init",     "init",                     Executable),
-        ("session",  "usr/lib/doppel/session",   Executable),
-        ("shell",    "usr/lib/doppel/shell",     Plain),
+        ("filesystems", "etc/filesystems",        Plain),
+        ("fstab",       "etc/fstab",              Plain),
+        ("group",       "etc/group",              Plain),
+        ("hostname",    "etc/hostname",           Plain),
+        ("hosts",       "etc/hosts",              Plain),
+        ("passwd",      "etc/passwd",             Plain),
+        ("profile",     "etc/profile",            Plain),
+        ("shells",      "etc/shells",             Plain),
+        ("init",        "init",                   Executable),
+        ("session",     "usr/lib/doppel/session", Executable),
+        ("shell",       "usr/lib/doppel/shell",   Plain),
     ];
 
     private static readonly (string Path, string Target)[] s_links =

@@ -8,7 +8,8 @@ namespace Doppel.Images.Apt;
 /// <param name="Depends">The Depends field, as written.</param>
 /// <param name="Sha256">SHA-256 of the file, lower-case hexadecimal.</param>
 /// <param name="Size">Size of the file in bytes.</param>
-internal sealed record AptPackage(string Name, string Version, string Depends, string Sha256, long Size);
+/// <param name="UnpackedSize">Size of what is in it, in bytes, as its maker estimates; zero if it does not say.</param>
+internal sealed record AptPackage(string Name, string Version, string Depends, string Sha256, long Size, long UnpackedSize);
 
 /// <summary>
 /// A foreign Debian archive behind the host's apt, with lists, downloads and status in a private folder: the host's mirrors, proxies,
@@ -137,7 +138,12 @@ internal sealed class AptRepository
         stanza.GetValueOrDefault("Version", ""),
         stanza.GetValueOrDefault("Depends", ""),
         stanza["SHA256"],
-        long.TryParse(stanza.GetValueOrDefault("Size"), NumberStyles.None, CultureInfo.InvariantCulture, out long size) ? size : 0);
+        Number(stanza, "Size"),
+        // Installed-Size counts in units of 1024 bytes (deb-control(5)).
+        Number(stanza, "Installed-Size") * 1024);
+
+    private static long Number(Dictionary<string, string> stanza, string field) =>
+        long.TryParse(stanza.GetValueOrDefault(field), NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0;
 
     private static async Task FollowAsync(StreamReader reader, Action<double> progress, CancellationToken cancellation)
     {
