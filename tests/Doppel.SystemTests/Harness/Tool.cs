@@ -13,7 +13,7 @@ internal static class Tool
 
     private static readonly Dictionary<string, string> s_packages = new(StringComparer.Ordinal)
     {
-        ["tmux"] = "tmux", ["mkfs.ext4"] = "e2fsprogs", ["e2fsck"] = "e2fsprogs", ["debugfs"] = "e2fsprogs", ["git"] = "git", ["apt-get"] = "apt",
+        ["tmux"] = "tmux", ["mkfs.ext4"] = "e2fsprogs", ["e2fsck"] = "e2fsprogs", ["debugfs"] = "e2fsprogs", ["git"] = "git", ["qemu-system-riscv64"] = "qemu-system-misc", ["apt-get"] = "apt",
         ["riscv64-linux-gnu-gcc"] = "gcc-riscv64-linux-gnu", [OpenSbiDynamic] = "opensbi", [OpenSbiJump] = "opensbi", [UBoot] = "u-boot-qemu",
     };
 

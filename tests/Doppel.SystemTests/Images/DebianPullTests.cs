@@ -6,7 +6,7 @@ namespace Doppel.SystemTests.Images;
 /// <summary>The real archive into an empty cache, booted by QEMU: what is wrong there is wrong with the image, not with Doppel.</summary>
 public sealed class DebianPullTests
 {
-    [ToolFact("apt-get")]
+    [ToolFact("apt-get", "qemu-system-riscv64")]
     public async Task Pull_IntoAnEmptyCache_MakesAnImageThatQemuBoots()
     {
         using TemporaryFolder folder = new();
@@ -20,7 +20,7 @@ public sealed class DebianPullTests
         byte[] archives = [.. await File.ReadAllBytesAsync(image.InitrdPath), .. image.ExtraInitrds(command).SelectMany(archive => archive.ToArray())];
         await File.WriteAllBytesAsync(initrd, archives);
         string output = folder.File("stdout"), control = folder.File("control");
-        (int status, string said) = await Tool.RunAsync("/usr/bin/qemu-system-riscv64",
+        (int status, string said) = await Tool.RunAsync("qemu-system-riscv64",
             "-M", "virt", "-m", "256M", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "file:" + folder.File("serial"),
             "-kernel", image.KernelPath, "-initrd", initrd, "-append", image.Manifest.CommandLine, "-device", "virtio-serial-device",
             "-chardev", "null,id=hvc", "-device", "virtconsole,chardev=hvc",
