@@ -22,7 +22,9 @@ public sealed class FirmwareTests
         using TemporaryFolder folder = new();
         VirtualMachineConfig config = new()
         {
-            Firmware = FirmwareChoice.File(Tool.OpenSbiDynamic), KernelPath = Tool.UBoot, Disks = [new(await MakeBootDiskAsync(folder, image), ReadOnly: true)],
+            Firmware = FirmwareChoice.File(Tool.OpenSbiDynamic),
+            KernelPath = Tool.UBoot,
+            Disks = [new(await MakeBootDiskAsync(folder, image), ReadOnly: true)],
         };
         await using VirtualMachine machine = await VirtualMachine.StartAsync(config);
         await machine.Console.ExpectAsync("Hit any key to stop autoboot", s_boot);

@@ -37,7 +37,9 @@ public sealed class FreshCloneTests
     {
         using Process process = Process.Start(new ProcessStartInfo(Path.Combine(folder, "doppel"), ["--version"])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
         })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();

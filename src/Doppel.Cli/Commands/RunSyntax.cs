@@ -18,13 +18,18 @@ internal sealed class RunSyntax
 
     private readonly Option<ulong> _memory = new("--memory", "-m")
     {
-        HelpName = "SIZE", Description = $"Guest memory, {MemorySize.Example}; a plain number counts MiB [default: 512M]",
-        CustomParser = ParseMemory, DefaultValueFactory = static _ => 512UL << 20,
+        HelpName = "SIZE",
+        Description = $"Guest memory, {MemorySize.Example}; a plain number counts MiB [default: 512M]",
+        CustomParser = ParseMemory,
+        DefaultValueFactory = static _ => 512UL << 20,
     };
 
     private readonly Option<int> _cpus = new("--cpus", "-c", "-smp")
     {
-        HelpName = "N", Description = "Number of virtual processors [default: 1]", CustomParser = ParseCpus, DefaultValueFactory = static _ => 1,
+        HelpName = "N",
+        Description = "Number of virtual processors [default: 1]",
+        CustomParser = ParseCpus,
+        DefaultValueFactory = static _ => 1,
     };
 
     private readonly Option<string?> _kernel = File("--kernel", "Kernel or program to run: Linux Image, ELF or flat binary", "-k");
@@ -34,19 +39,24 @@ internal sealed class RunSyntax
 
     private readonly Option<string> _bios = new("--bios")
     {
-        HelpName = "builtin|none|FILE", DefaultValueFactory = static _ => "builtin",
+        HelpName = "builtin|none|FILE",
+        DefaultValueFactory = static _ => "builtin",
         Description = "Firmware: Doppel's own SBI, none (the kernel starts in M-mode), or a file such as OpenSBI",
     };
 
     private readonly Option<DiskConfig[]> _disks = new("--disk", "-d")
     {
-        HelpName = "FILE[,ro]", Description = "Raw disk image as a virtio disk; may be given several times",
-        CustomParser = ParseDisks, Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false,
+        HelpName = "FILE[,ro]",
+        Description = "Raw disk image as a virtio disk; may be given several times",
+        CustomParser = ParseDisks,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
     };
 
     private readonly Option<SerialConfig?> _serial = new("--serial")
     {
-        HelpName = "stdio|null|file:FILE|socket:PATH", CustomParser = ParseSerial,
+        HelpName = "stdio|null|file:FILE|socket:PATH",
+        CustomParser = ParseSerial,
         Description = "Where the serial port goes [default: stdio; null for a guest command, unless --verbose]",
     };
 
@@ -54,7 +64,9 @@ internal sealed class RunSyntax
 
     private readonly Option<TimeSpan?> _timeout = new("--timeout", "-t")
     {
-        HelpName = "SECONDS", Description = "Stop the machine after this time, with exit status 124; 90, 1.5, 2m, 1h", CustomParser = ParseTimeout,
+        HelpName = "SECONDS",
+        Description = "Stop the machine after this time, with exit status 124; 90, 1.5, 2m, 1h",
+        CustomParser = ParseTimeout,
     };
 
     private readonly Option<bool> _stats = new("--stats") { Description = "Print counters and times on standard error at the end" };
@@ -73,11 +85,23 @@ internal sealed class RunSyntax
 
     internal RunRequest Read(ParseResult result, IReadOnlyList<string>? guestCommand) => new()
     {
-        Image = result.GetValue(_image), Engine = result.GetValue(_engine)!, MemoryBytes = result.GetValue(_memory), Cpus = result.GetValue(_cpus),
-        Kernel = result.GetValue(_kernel), Initrd = result.GetValue(_initrd), Append = result.GetValue(_append), Dtb = result.GetValue(_dtb),
-        Bios = result.GetValue(_bios)!, Disks = result.GetValue(_disks) ?? [], Serial = result.GetValue(_serial),
-        InstructionCountTime = result.GetValue(_time) == "icount", Timeout = result.GetValue(_timeout), Stats = result.GetValue(_stats),
-        Json = result.GetValue(_json), Verbose = result.GetValue(_verbose), Command = guestCommand,
+        Image = result.GetValue(_image),
+        Engine = result.GetValue(_engine)!,
+        MemoryBytes = result.GetValue(_memory),
+        Cpus = result.GetValue(_cpus),
+        Kernel = result.GetValue(_kernel),
+        Initrd = result.GetValue(_initrd),
+        Append = result.GetValue(_append),
+        Dtb = result.GetValue(_dtb),
+        Bios = result.GetValue(_bios)!,
+        Disks = result.GetValue(_disks) ?? [],
+        Serial = result.GetValue(_serial),
+        InstructionCountTime = result.GetValue(_time) == "icount",
+        Timeout = result.GetValue(_timeout),
+        Stats = result.GetValue(_stats),
+        Json = result.GetValue(_json),
+        Verbose = result.GetValue(_verbose),
+        Command = guestCommand,
     };
 
     private static Option<string> OneOf(string name, string valueName, string description, params string[] values)

@@ -48,13 +48,20 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
         RunMode mode = ModeOf(request, image, terminals);
         VirtualMachineConfig config = new()
         {
-            Engine = request.Engine, MemoryBytes = request.MemoryBytes, Cpus = request.Cpus,
-            KernelPath = request.Kernel ?? image?.KernelPath, InitrdPath = request.Initrd ?? image?.InitrdPath,
+            Engine = request.Engine,
+            MemoryBytes = request.MemoryBytes,
+            Cpus = request.Cpus,
+            KernelPath = request.Kernel ?? image?.KernelPath,
+            InitrdPath = request.Initrd ?? image?.InitrdPath,
             ExtraInitrds = image?.ExtraInitrds(GuestCommandOf(request, mode)) ?? [],
             CommandLine = string.Join(' ', new[] { image?.Manifest.CommandLine, IsCommandMode(mode) ? RebootOnPanic : null, request.Append }.Where(static s => !string.IsNullOrEmpty(s))),
-            DeviceTreePath = request.Dtb, Firmware = FirmwareOf(request.Bios), Disks = request.Disks,
+            DeviceTreePath = request.Dtb,
+            Firmware = FirmwareOf(request.Bios),
+            Disks = request.Disks,
             Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,
-            Serial = request.Serial ?? SerialConfig.Console, ConsolePorts = PortsOf(mode), Timeout = request.Timeout,
+            Serial = request.Serial ?? SerialConfig.Console,
+            ConsolePorts = PortsOf(mode),
+            Timeout = request.Timeout,
             RestartOnReboot = mode is RunMode.Plain or RunMode.Shell,
         };
         IReadOnlyList<string> problems = VirtualMachineConfigValidator.Validate(config);
@@ -93,7 +100,10 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
         string term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name ? name : "vt100";
         return new GuestCommand
         {
-            Arguments = request.Command ?? [], Terminal = true, Columns = size.Columns, Rows = size.Rows,
+            Arguments = request.Command ?? [],
+            Terminal = true,
+            Columns = size.Columns,
+            Rows = size.Rows,
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["TERM"] = term },
         };
     }

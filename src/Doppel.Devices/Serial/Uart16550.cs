@@ -158,7 +158,7 @@ public sealed class Uart16550 : IMmioDevice
             case 3: WriteLineControl(value); break;
             case 4: WriteModemControl(value); break;
             case 7: _state.Scratch = value; break;
-            // LSR is for factory tests only and MSR is read-only (sections 8.6 and 8.8).
+                // LSR is for factory tests only and MSR is read-only (sections 8.6 and 8.8).
         }
     }
 

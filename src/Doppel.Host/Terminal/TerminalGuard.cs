@@ -24,7 +24,9 @@ internal sealed class TerminalGuard : IDisposable
         // A session of its own keeps it out of reach of signals to the process group and of job control.
         ProcessStartInfo start = new("setsid")
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         foreach (string argument in (string[])["sh", "-c", Script, terminal.FullName]) start.ArgumentList.Add(argument);
         try

@@ -1,5 +1,5 @@
-using Doppel.Jit.Allocation;
 using Doppel.Jit.Abi;
+using Doppel.Jit.Allocation;
 using Doppel.Jit.Ir;
 using Doppel.Jit.X64;
 

@@ -1,6 +1,6 @@
 using System.Numerics;
-using Doppel.Jit.Allocation;
 using Doppel.Jit.Abi;
+using Doppel.Jit.Allocation;
 using Doppel.Jit.Ir;
 using Doppel.Jit.X64;
 

@@ -56,7 +56,9 @@ internal static class DoppelCli
     {
         ProcessStartInfo start = new("dotnet", [Assembly, .. arguments])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         start.Environment["DOPPEL_CACHE"] = Repository.ImageCache;
         return Process.Start(start)!;

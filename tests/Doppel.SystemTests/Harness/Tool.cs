@@ -13,8 +13,17 @@ internal static class Tool
 
     private static readonly Dictionary<string, string> s_packages = new(StringComparer.Ordinal)
     {
-        ["tmux"] = "tmux", ["mkfs.ext4"] = "e2fsprogs", ["e2fsck"] = "e2fsprogs", ["debugfs"] = "e2fsprogs", ["git"] = "git", ["qemu-system-riscv64"] = "qemu-system-misc", ["apt-get"] = "apt",
-        ["riscv64-linux-gnu-gcc"] = "gcc-riscv64-linux-gnu", [OpenSbiDynamic] = "opensbi", [OpenSbiJump] = "opensbi", [UBoot] = "u-boot-qemu",
+        ["tmux"] = "tmux",
+        ["mkfs.ext4"] = "e2fsprogs",
+        ["e2fsck"] = "e2fsprogs",
+        ["debugfs"] = "e2fsprogs",
+        ["git"] = "git",
+        ["qemu-system-riscv64"] = "qemu-system-misc",
+        ["apt-get"] = "apt",
+        ["riscv64-linux-gnu-gcc"] = "gcc-riscv64-linux-gnu",
+        [OpenSbiDynamic] = "opensbi",
+        [OpenSbiJump] = "opensbi",
+        [UBoot] = "u-boot-qemu",
     };
 
     /// <summary>The first missing tool and its package, or null if all are there.</summary>
@@ -29,7 +38,9 @@ internal static class Tool
     {
         using Process process = Process.Start(new ProcessStartInfo(Path(tool), arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();

@@ -1,7 +1,7 @@
 using Doppel.Core.Bus;
 using Doppel.Core.Memory;
-using Doppel.Devices.Virtio.Queue;
 using Doppel.Devices.Virtio;
+using Doppel.Devices.Virtio.Queue;
 using Doppel.Devices.Virtio.Transport;
 
 namespace Doppel.UnitTests.Devices;

@@ -25,8 +25,11 @@ public sealed class HangUpTests : IDisposable
         string path = Path.Combine(_folder, "serial.sock");
         VirtualMachine vm = await VirtualMachine.StartAsync(new VirtualMachineConfig
         {
-            KernelPath = _tools.Build(talker), Firmware = FirmwareChoice.None, MemoryBytes = 64 << 20,
-            Time = TimePolicy.InstructionCount, Serial = new SerialConfig(SerialKind.Socket, path),
+            KernelPath = _tools.Build(talker),
+            Firmware = FirmwareChoice.None,
+            MemoryBytes = 64 << 20,
+            Time = TimePolicy.InstructionCount,
+            Serial = new SerialConfig(SerialKind.Socket, path),
         });
         using Socket deaf = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await deaf.ConnectAsync(new UnixDomainSocketEndPoint(path));
