@@ -12,12 +12,16 @@ public sealed class VirtualMachineConsole
 {
     private const int TranscriptCharacters = 1 << 20;
     private const int TailCharacters = 400;
+    private const int EarlyBytes = 1 << 20;
 
     private readonly Lock _gate = new();
+    private readonly Lock _handlerGate = new();
     private readonly Transcript _transcript = new(TranscriptCharacters);
     private readonly CharChannel _channel;
     private readonly BootMilestones _milestones;
     private TaskCompletionSource _changed = CreateSource();
+    private Action<ReadOnlyMemory<byte>>? _handlers;
+    private MemoryStream? _early = new();
     private long _expected;
     private bool _ended;
 
@@ -30,9 +34,26 @@ public sealed class VirtualMachineConsole
 
     /// <summary>
     /// Raised with each piece of output, in order, on a thread of the pool. The bytes are valid only during the call. A handler that takes
-    /// long holds the guest's output up; one that throws is not called again.
+    /// long holds the guest's output up; one that throws is not called again. The first handler is given, while it is added, what the guest
+    /// printed before (at most the first million bytes of it), so that none of a quick guest's output is lost.
     /// </summary>
-    public event Action<ReadOnlyMemory<byte>>? OutputReceived;
+    public event Action<ReadOnlyMemory<byte>>? OutputReceived
+    {
+        add
+        {
+            lock (_handlerGate)
+            {
+                if (value is not null && _early is { Length: > 0 } early) value(early.ToArray());
+                _early = null;
+                _handlers += value;
+            }
+        }
+
+        remove
+        {
+            lock (_handlerGate) _handlers -= value;
+        }
+    }
 
     /// <summary>Output so far as text, at least the last million characters of it.</summary>
     public string Output
@@ -128,7 +149,11 @@ public sealed class VirtualMachineConsole
             _changed = CreateSource();
         }
         changed.SetResult();
-        foreach (Action<ReadOnlyMemory<byte>> handler in Delegate.EnumerateInvocationList(OutputReceived)) Notify(handler, output);
+        lock (_handlerGate)
+        {
+            if (_early is { Length: < EarlyBytes } early) early.Write(output.Span);
+            foreach (Action<ReadOnlyMemory<byte>> handler in Delegate.EnumerateInvocationList(_handlers)) Notify(handler, output);
+        }
     }
 
     private void Notify(Action<ReadOnlyMemory<byte>> handler, ReadOnlyMemory<byte> output)
@@ -140,7 +165,7 @@ public sealed class VirtualMachineConsole
         catch (Exception)
         {
             // The handler is the caller's code: what it throws must not silence the console for everybody else.
-            OutputReceived -= handler;
+            _handlers -= handler;
         }
     }
 }

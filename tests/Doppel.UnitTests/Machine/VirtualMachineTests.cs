@@ -49,6 +49,18 @@ public sealed class VirtualMachineTests : IDisposable
     }
 
     [Fact]
+    public async Task OutputReceived_HandlerAddedAfterTheEnd_IsGivenWhatCameBefore()
+    {
+        VirtualMachineConfig config = new() { KernelPath = _tools.Build(Programs.HtifConsole), Firmware = FirmwareChoice.None, MemoryBytes = 64 << 20 };
+        await using VirtualMachine quick = await VirtualMachine.StartAsync(config);
+        await quick.WaitForExitAsync();
+        StringBuilder received = new();
+        quick.Console.OutputReceived += bytes => received.Append(Encoding.ASCII.GetString(bytes.Span));
+        Assert.NotEmpty(quick.Console.Output);
+        Assert.Equal(quick.Console.Output, received.ToString());
+    }
+
+    [Fact]
     public async Task OutputReceived_AllOutput_ComesBeforeTheExit()
     {
         StringBuilder received = new();
