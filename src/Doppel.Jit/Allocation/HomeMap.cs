@@ -4,10 +4,10 @@ using Doppel.Jit.X64;
 namespace Doppel.Jit.Allocation;
 
 /// <summary>
-/// Which host register each slot lives in. All generated code of a cache shares one map, so that going from unit to unit moves nothing.
-/// Immutable.
+/// Which host register each slot lives in. All generated code of a cache shares one map where it goes from unit to unit, so that this
+/// moves nothing; inside an optimised region a <see cref="SlotMap"/> differs from it.
 /// </summary>
-internal sealed class HomeMap
+internal class HomeMap
 {
     /// <summary>Register that holds the context's address in generated code.</summary>
     internal const Gpr Context = Gpr.Rbp;
@@ -20,7 +20,7 @@ internal sealed class HomeMap
 
     internal const Xmm FloatScratch0 = Xmm.X0, FloatScratch1 = Xmm.X1;
 
-    private const sbyte Absent = -1;
+    private protected const sbyte Absent = -1;
     private readonly sbyte[] _register;
     private readonly int[] _offsets;
 
@@ -30,18 +30,24 @@ internal sealed class HomeMap
         _offsets = layout.SlotOffsets;
         _register = new sbyte[layout.SlotOffsets.Length];
         Array.Fill(_register, Absent);
-        // Registers without a REX prefix of their own go to the hottest slots: shorter code.
-        Gpr[] integer = [Gpr.Rbx, Gpr.Rsi, Gpr.Rdi, Gpr.R8, Gpr.R9, Gpr.R10, Gpr.R11, Gpr.R12, Gpr.R13, Gpr.R14];
         int nextInteger = 0, nextFloat = (int)Xmm.X2;
         foreach (short slot in layout.PreferredSlots)
         {
-            if (slot < FirstFloatSlot && nextInteger < integer.Length) _register[slot] = (sbyte)integer[nextInteger++];
+            if (slot < FirstFloatSlot && nextInteger < IntegerRegisters.Length) _register[slot] = (sbyte)IntegerRegisters[nextInteger++];
             else if (slot >= FirstFloatSlot && nextFloat <= (int)Xmm.X15) _register[slot] = (sbyte)nextFloat++;
         }
         HomedSlots = [.. layout.PreferredSlots.Where(s => _register[s] != Absent)];
     }
 
+    /// <summary>
+    /// Registers that slots may live in. Those without a REX prefix of their own come first, for the hottest slots: shorter code.
+    /// </summary>
+    internal static ReadOnlySpan<Gpr> IntegerRegisters =>
+        [Gpr.Rbx, Gpr.Rsi, Gpr.Rdi, Gpr.R8, Gpr.R9, Gpr.R10, Gpr.R11, Gpr.R12, Gpr.R13, Gpr.R14];
+
     internal int FirstFloatSlot { get; }
+
+    private protected sbyte[] Registers => _register;
 
     /// <summary>The slots that have a register.</summary>
     internal short[] HomedSlots { get; }
@@ -53,6 +59,11 @@ internal sealed class HomeMap
     internal Gpr IntegerOf(int slot) => (Gpr)_register[slot];
 
     internal Xmm FloatOf(int slot) => (Xmm)_register[slot];
+
+    /// <summary>
+    /// True if the sign extension of a 32-bit result, just computed in a register, may wait until somebody needs the upper half.
+    /// </summary>
+    internal virtual bool TryDeferExtension(int slot, Gpr value) => false;
 
     /// <summary>The slot's place in the context: its home if it has no register, else where it is spilled to.</summary>
     internal Mem PlaceOf(int slot) => new(Context, _offsets[slot]);

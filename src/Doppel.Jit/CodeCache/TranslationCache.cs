@@ -11,6 +11,7 @@ namespace Doppel.Jit.CodeCache;
 internal sealed class CodePage(ulong key)
 {
     private readonly Dictionary<int, nint> _units = [];
+    private readonly Dictionary<int, nint> _regions = [];
 
     /// <summary>What the guest side knows the page by.</summary>
     internal ulong Key { get; } = key;
@@ -19,7 +20,16 @@ internal sealed class CodePage(ulong key)
     internal bool IsDropped { get; set; }
 
     /// <summary>Finds the code of a unit by its offset on the page.</summary>
-    internal bool TryFind(int offset, out nint code) => _units.TryGetValue(offset, out code);
+    internal bool TryFind(int offset, out nint code) => _regions.TryGetValue(offset, out code) || _units.TryGetValue(offset, out code);
+
+    internal bool TryFindQuick(int offset, out nint code) => _units.TryGetValue(offset, out code);
+
+    internal bool HasRegion(int offset) => _regions.ContainsKey(offset);
+
+    /// <summary>Links that go to the quick translation of an offset.</summary>
+    internal Dictionary<int, List<int>> Incoming { get; } = [];
+
+    internal void AddRegion(int offset, nint code) => _regions[offset] = code;
 
     internal void Add(int offset, nint code) => _units.Add(offset, code);
 }
@@ -36,6 +46,7 @@ internal sealed unsafe class TranslationCache : IDisposable
     private readonly ExecutableMemory _memory;
     private readonly Assembler _assembler = new();
     private readonly UnitCompiler _compiler;
+    private readonly Doppel.Jit.Regions.RegionCompiler _regionCompiler;
     private readonly List<Link> _links = [];
     private readonly Dictionary<ulong, CodePage> _pages = [];
     private readonly int _firstFree;
@@ -53,6 +64,7 @@ internal sealed unsafe class TranslationCache : IDisposable
         Stubs = Stubs.Emit(_assembler, layout, homes);
         _used = _firstFree = (Stubs.CodeBytes + 63) & ~63;
         _compiler = new UnitCompiler(_assembler, layout, homes, Stubs);
+        _regionCompiler = new Doppel.Jit.Regions.RegionCompiler(_assembler, layout, Stubs);
     }
 
     internal Stubs Stubs { get; }
@@ -100,7 +112,7 @@ internal sealed unsafe class TranslationCache : IDisposable
         _assembler.Begin(_memory.Writable + _used, code, MaxUnitBytes);
         ReadOnlySpan<JumpSite> jumps = _compiler.Compile(unit, _links.Count);
         int length = _assembler.Position;
-        foreach (JumpSite jump in jumps) _links.Add(new Link(page, _used + jump.Site, jump.Target));
+        foreach (JumpSite jump in jumps) _links.Add(new Link(page, _used + jump.Site, jump.Target, jump.QuickOnly));
         _used = (_used + length + 15) & ~15;
         Units++;
         Bytes += length;
@@ -108,8 +120,28 @@ internal sealed unsafe class TranslationCache : IDisposable
         return code;
     }
 
+    internal nint CompileRegion(IrRegion region, CodePage page)
+    {
+        nint code = _memory.Executable + _used;
+        _assembler.Begin(_memory.Writable + _used, code, MaxUnitBytes);
+        ReadOnlySpan<JumpSite> jumps = _regionCompiler.Compile(region, _links.Count);
+        if (_assembler.Overflowed) return 0;
+        int length = _assembler.Position;
+        foreach (JumpSite jump in jumps) _links.Add(new Link(page, _used + jump.Site, jump.Target, jump.QuickOnly));
+        _used = (_used + length + 15) & ~15;
+        Units++;
+        Bytes += length;
+        int entry = region.Blocks[0].EntryOffset;
+        page.AddRegion(entry, code);
+        if (page.Incoming.Remove(entry, out List<int>? incoming))
+        {
+            foreach (int link in incoming) LinkJump(link, code);
+        }
+        return code;
+    }
+
     /// <summary>Page and offset that an unlinked jump wants to go to.</summary>
-    internal (CodePage Page, int Target) TargetOf(int link) => (_links[link].Page, _links[link].Target);
+    internal (CodePage Page, int Target, bool QuickOnly) TargetOf(int link) => (_links[link].Page, _links[link].Target, _links[link].QuickOnly);
 
     /// <summary>Lets a jump go straight to its target's code.</summary>
     internal void LinkJump(int link, nint code)
@@ -119,6 +151,10 @@ internal sealed unsafe class TranslationCache : IDisposable
         // SAFETY: the site was recorded when the unit that contains it was emitted into this mapping, and is within one cache line.
         unsafe { Volatile.Write(ref Unsafe.AsRef<int>((void*)(_memory.Writable + site)), distance); }
         Links++;
+        Link known = _links[link];
+        if (known.QuickOnly || known.Page.HasRegion(known.Target)) return;
+        if (!known.Page.Incoming.TryGetValue(known.Target, out List<int>? incoming)) known.Page.Incoming[known.Target] = incoming = [];
+        incoming.Add(link);
     }
 
     /// <summary>Bytes of a unit's code, for dumps.</summary>
@@ -132,5 +168,5 @@ internal sealed unsafe class TranslationCache : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    private readonly record struct Link(CodePage Page, int Site, int Target);
+    private readonly record struct Link(CodePage Page, int Site, int Target, bool QuickOnly);
 }

@@ -9,11 +9,11 @@ namespace Doppel.Jit.Emit;
 /// Emits branches, jumps, exits and the cold code behind a unit. Instructions are counted where control leaves the straight line, so a
 /// branch that is not taken costs nothing.
 /// </summary>
-internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes, UnitEmission unit, Stubs stubs)
+internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes, UnitEmission unit, Stubs stubs)
     : EmitterBase(asm, layout, homes)
 {
     private const int PageSize = 4096;
-    private static readonly Cond[] s_conditions = [Cond.E, Cond.Ne, Cond.L, Cond.Ge, Cond.B, Cond.Ae];
+    private protected static readonly Cond[] s_conditions = [Cond.E, Cond.Ne, Cond.L, Cond.Ge, Cond.B, Cond.Ae];
 
     internal bool TryEmit(in IrInst inst)
     {
@@ -57,35 +57,42 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
         {
             ColdCode cold = unit.Cold[i];
             Asm.Bind(cold.Entry);
-            switch (cold.Kind)
-            {
-                case ColdKind.Taken: EmitTransfer(cold.Value, cold.Extra); break;
-                case ColdKind.Budget:
-                    Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
-                    Asm.JmpAbsolute(stubs.ExitBudget);
-                    break;
-                case ColdKind.Unlinked:
-                    Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
-                    Asm.StoreImm(4, Field(NativeFrame.ExitLinkAt), cold.Extra);
-                    Asm.JmpAbsolute(stubs.ExitLink);
-                    break;
-                case ColdKind.Interpret: EmitInterpret(cold.Value, cold.Extra); break;
-                case ColdKind.Fill:
-                    Asm.MovImm(Rdx, cold.Value);
-                    Asm.CallAbsolute(stubs.Fill);
-                    Asm.Jmp(cold.Return);
-                    break;
-                default:
-                    Asm.LoadXmm(true, (Xmm)cold.Extra, Field(cold.Value == 8 ? NativeFrame.NanDoubleAt : NativeFrame.NanSingleAt));
-                    Asm.Jmp(cold.Return);
-                    break;
-            }
+            EmitColdCode(cold);
         }
     }
 
-    private Mem Field(int offset) => Context(Layout.Frame + offset);
+    /// <summary>Emits one piece of cold code.</summary>
+    private protected virtual void EmitColdCode(in ColdCode cold)
+    {
+        switch (cold.Kind)
+        {
+            case ColdKind.Taken: EmitTransfer(cold.Value, cold.Extra); break;
+            case ColdKind.Budget:
+                Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
+                Asm.JmpAbsolute(stubs.ExitBudget);
+                break;
+            case ColdKind.Unlinked:
+                Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
+                Asm.StoreImm(4, Field(NativeFrame.ExitLinkAt), cold.Extra);
+                Asm.JmpAbsolute(stubs.ExitLink);
+                break;
+            case ColdKind.Interpret: EmitInterpret(cold.Value, cold.Extra); break;
+            case ColdKind.Fill:
+                Asm.MovImm(Rdx, cold.Value);
+                Asm.CallAbsolute(stubs.Fill);
+                Asm.Jmp(cold.Return);
+                break;
+            case ColdKind.CanonicalNan:
+                Asm.LoadXmm(true, (Xmm)cold.Extra, Field(cold.Value == 8 ? NativeFrame.NanDoubleAt : NativeFrame.NanSingleAt));
+                Asm.Jmp(cold.Return);
+                break;
+            default: throw new InvalidOperationException($"no emitter for {cold.Kind}");
+        }
+    }
 
-    private void EmitBranch(in IrInst inst)
+    private protected Mem Field(int offset) => Context(Layout.Frame + offset);
+
+    private protected virtual void EmitBranch(in IrInst inst)
     {
         Compare(inst);
         Cond taken = s_conditions[(int)inst.Cond];
@@ -106,7 +113,7 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
     }
 
     // Goes to an offset from the code page's start after count instructions of the unit.
-    private void EmitTransfer(int target, int count)
+    private protected virtual void EmitTransfer(int target, int count)
     {
         Label budget = Asm.NewLabel();
         unit.Cold.Add(new ColdCode(ColdKind.Budget, budget, default, target, 0));
@@ -116,29 +123,46 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
         {
             Asm.Jmp(unit.Entry);
         }
-        else if (target is >= 0 and < PageSize)
-        {
-            EmitLinkedJump(target);
-        }
         else
         {
-            Asm.Load(8, false, Rax, Context(Layout.CodePage));
-            Asm.Op(Alu.Add, true, Rax, target);
-            EmitLookup();
+            EmitGo(target);
         }
     }
 
-    private void EmitLinkedJump(int target)
+    /// <summary>Jumps to a target outside the unit; slots are in their common homes, instructions are counted.</summary>
+    private protected void EmitGo(int target)
+    {
+        if (target is >= 0 and < PageSize)
+        {
+            EmitLinkedJump(target);
+            return;
+        }
+        Asm.Load(8, false, Rax, Context(Layout.CodePage));
+        Asm.Op(Alu.Add, true, Rax, target);
+        EmitLookup();
+    }
+
+    /// <summary>Jumps to code of the same page, through C# the first time.</summary>
+    private protected void EmitLinkedJump(int target, bool quickOnly = false)
     {
         Label unlinked = Asm.NewLabel();
         // The distance is patched while other threads may run it: it must not straddle a cache line.
         while ((((int)Asm.Here + 1) & 63) > 60) Asm.Byte(0x90);
-        unit.Jumps.Add(new JumpSite(Asm.Position + 1, unlinked.Id, target));
+        unit.Jumps.Add(new JumpSite(Asm.Position + 1, unlinked.Id, target) { QuickOnly = quickOnly });
         unit.Cold.Add(new ColdCode(ColdKind.Unlinked, unlinked, default, target, unit.FirstLink + unit.Jumps.Count - 1));
         Asm.Jmp(unlinked);
     }
 
-    private void EmitJumpIndirect(in IrInst inst)
+    private protected virtual void EmitJumpIndirect(in IrInst inst)
+    {
+        EmitTargetAndLink(inst);
+        Asm.Op(Alu.Sub, true, HomeMap.Budget, inst.Before + 1);
+        Asm.JccAbsolute(Cond.S, stubs.ExitBudgetIndirect);
+        EmitLookup();
+    }
+
+    /// <summary>Computes the target of an indirect jump into rax, then writes the return address.</summary>
+    private protected void EmitTargetAndLink(in IrInst inst)
     {
         if (inst.A >= 0 && IsHomed(inst.A) && inst.Imm != 0)
         {
@@ -156,13 +180,10 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
             Asm.Op(Alu.Add, true, link, inst.Link);
             Write(inst.Dst, link);
         }
-        Asm.Op(Alu.Sub, true, HomeMap.Budget, inst.Before + 1);
-        Asm.JccAbsolute(Cond.S, stubs.ExitBudgetIndirect);
-        EmitLookup();
     }
 
     // Goes to the guest-virtual address in rax. An odd address never matches, so bit 0 is left to the slow path.
-    private void EmitLookup()
+    private protected void EmitLookup()
     {
         int cache = Layout.JumpCache + (unit.Mode * JumpCacheEntry.CacheBytes);
         Asm.Mov(false, Rcx, Rax);
@@ -187,7 +208,7 @@ internal sealed class ControlEmitter(Assembler asm, ContextLayout layout, HomeMa
         Asm.Jcc(Cond.Ne, cold);
     }
 
-    private void EmitInterpret(int offset, int before)
+    private protected virtual void EmitInterpret(int offset, int before)
     {
         if (before != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, before);
         Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), offset);

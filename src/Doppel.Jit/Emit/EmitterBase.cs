@@ -53,6 +53,12 @@ internal abstract class EmitterBase(Assembler asm, ContextLayout layout, HomeMap
         else if (Homes.IntegerOf(slot) != value) Asm.Mov(true, Homes.IntegerOf(slot), value);
     }
 
+    /// <summary>Sign-extends a 32-bit result before it becomes a slot's value, unless that can wait.</summary>
+    private protected void ExtendWord(short slot, Gpr value)
+    {
+        if (!Homes.TryDeferExtension(slot, value)) Asm.Extend(4, true, value, value);
+    }
+
     /// <summary>Applies an operation with operand B (slot in register or memory, or constant). The register must not be rcx.</summary>
     private protected void ApplyB(Alu op, bool wide, Gpr register, in IrInst inst)
     {
@@ -79,12 +85,12 @@ internal abstract class EmitterBase(Assembler asm, ContextLayout layout, HomeMap
         if (inst.A >= 0 && !Homes.HasRegister(inst.A) && (small || IsHomed(inst.B)))
         {
             Mem place = Homes.PlaceOf(inst.A);
-            if (small) Asm.Op(Alu.Cmp, true, place, (int)inst.Imm);
-            else Asm.Op(Alu.Cmp, true, place, Homes.IntegerOf(inst.B));
+            if (small) Asm.Op(Alu.Cmp, !inst.Word, place, (int)inst.Imm);
+            else Asm.Op(Alu.Cmp, !inst.Word, place, Homes.IntegerOf(inst.B));
             return;
         }
         Gpr a = Read(inst.A, Rax);
-        if (small && inst.Imm == 0) Asm.Test(true, a, a);
-        else ApplyB(Alu.Cmp, true, a, inst);
+        if (small && inst.Imm == 0) Asm.Test(!inst.Word, a, a);
+        else ApplyB(Alu.Cmp, !inst.Word, a, inst);
     }
 }

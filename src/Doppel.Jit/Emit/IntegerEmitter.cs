@@ -101,7 +101,7 @@ internal sealed class IntegerEmitter(Assembler asm, ContextLayout layout, HomeMa
             ReadInto(i.A, target);
             ApplyB(op, !i.Word, target, i);
         }
-        if (i.Word) Asm.Extend(4, true, target, target);
+        if (i.Word) ExtendWord(i.Dst, target);
         Write(i.Dst, target);
     }
 
@@ -127,7 +127,7 @@ internal sealed class IntegerEmitter(Assembler asm, ContextLayout layout, HomeMa
                 Asm.ShiftImm(op, !inst.Word, target, count);
             }
         }
-        if (inst.Word) Asm.Extend(4, true, target, target);
+        if (inst.Word) ExtendWord(inst.Dst, target);
         Write(inst.Dst, target);
     }
 
@@ -215,16 +215,18 @@ internal sealed class IntegerEmitter(Assembler asm, ContextLayout layout, HomeMa
 
     private void EmitRotate(in IrInst inst, Shift op)
     {
+        if (inst.B < 0)
+        {
+            int count = (int)inst.Imm & (inst.Word ? 31 : 63);
+            Gpr target = Target(inst.Dst, Rax);
+            Asm.Rorx(!inst.Word, target, Read(inst.A, Rax), op == Shift.Ror ? count : -count & (inst.Word ? 31 : 63));
+            if (inst.Word) ExtendWord(inst.Dst, target);
+            Write(inst.Dst, target);
+            return;
+        }
         ReadInto(inst.A, Rax);
-        if (inst.B >= 0)
-        {
-            ReadInto(inst.B, Rcx);
-            Asm.ShiftCl(op, !inst.Word, Rax);
-        }
-        else
-        {
-            Asm.ShiftImm(op, !inst.Word, Rax, (int)inst.Imm);
-        }
+        ReadInto(inst.B, Rcx);
+        Asm.ShiftCl(op, !inst.Word, Rax);
         if (inst.Word) Asm.Extend(4, true, Rax, Rax);
         Write(inst.Dst, Rax);
     }

@@ -10,7 +10,7 @@ namespace Doppel.Jit.Emit;
 /// Emits loads, stores and atomics: a probe of the software TLB that checks page, permission and alignment with one compare, then the
 /// access. What the probe does not settle is cold code.
 /// </summary>
-internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes, UnitEmission unit)
+internal class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes, UnitEmission unit)
     : EmitterBase(asm, layout, homes)
 {
     private const int PageMask = -4096;
@@ -37,39 +37,39 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
 
     private void EmitLoad(in IrInst inst)
     {
-        EmitProbe(inst, write: false);
+        Mem place = Locate(inst, write: false);
         Gpr target = inst.Dst < 0 ? Rax : Target(inst.Dst, Rax);
-        Asm.Load(inst.Size, inst.Signed, target, new Mem(Rax));
+        Asm.Load(inst.Size, inst.Signed, target, place);
         if (inst.Dst >= 0) Write(inst.Dst, target);
     }
 
     private void EmitStore(in IrInst inst)
     {
-        EmitProbe(inst, write: true);
-        if (inst.B < 0) Asm.StoreImm(inst.Size, new Mem(Rax), 0);
-        else Asm.Store(inst.Size, new Mem(Rax), Read(inst.B, Rdx));
+        Mem place = Locate(inst, write: true);
+        if (inst.B < 0) Asm.StoreImm(inst.Size, place, 0);
+        else Asm.Store(inst.Size, place, Read(inst.B, Rdx));
     }
 
     private void EmitLoadFloat(in IrInst inst)
     {
-        EmitProbe(inst, write: false);
+        Mem place = Locate(inst, write: false);
         bool isDouble = inst.Size == 8;
         Xmm target = Homes.HasRegister(inst.Dst) ? Homes.FloatOf(inst.Dst) : X0;
-        Asm.LoadXmm(isDouble, target, new Mem(Rax));
+        Asm.LoadXmm(isDouble, target, place);
         if (!isDouble) Asm.Logic(VectorForms.OrOp, target, target, Context(Layout.Frame + NativeFrame.BoxAt));
         if (target == X0) Asm.StoreXmm(true, Homes.PlaceOf(inst.Dst), X0);
     }
 
     private void EmitStoreFloat(in IrInst inst)
     {
-        EmitProbe(inst, write: true);
+        Mem place = Locate(inst, write: true);
         if (Homes.HasRegister(inst.B))
         {
-            Asm.StoreXmm(inst.Size == 8, new Mem(Rax), Homes.FloatOf(inst.B));
+            Asm.StoreXmm(inst.Size == 8, place, Homes.FloatOf(inst.B));
             return;
         }
         Asm.Load(8, false, Rdx, Homes.PlaceOf(inst.B));
-        Asm.Store(inst.Size, new Mem(Rax), Rdx);
+        Asm.Store(inst.Size, place, Rdx);
     }
 
     private void EmitZeroBlock(in IrInst inst)
@@ -158,6 +158,13 @@ internal sealed class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap
         Asm.Mov(true, Rdx, Rax);
         Asm.Op(Alu.And, false, Rdx, 0xFFF);
         Asm.Op(Alu.Or, true, Rdx, new Mem(Rcx, Layout.TlbPhysical));
+    }
+
+    /// <summary>Makes sure that the access is allowed, and names the place in host memory. May use all scratch registers.</summary>
+    private protected virtual Mem Locate(in IrInst inst, bool write)
+    {
+        EmitProbe(inst, write);
+        return new Mem(Rax);
     }
 
     // Leaves the host address in rax. The slow path delivers it, too, so accesses that the TLB never holds still work.

@@ -31,7 +31,7 @@ internal sealed class MultiplyEmitter(Assembler asm, ContextLayout layout, HomeM
         Gpr b = ReadB(i, Rcx);
         ReadInto(i.A, target);
         Asm.Imul(!i.Word, target, b);
-        if (i.Word) Asm.Extend(4, true, target, target);
+        if (i.Word) ExtendWord(i.Dst, target);
         Write(i.Dst, target);
     }
 

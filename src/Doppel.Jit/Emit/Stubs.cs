@@ -22,8 +22,19 @@ internal sealed record Stubs
 
     internal nint ExitInterpret { get; private set; }
 
+    /// <summary>Like their namesakes, but all slots are in the context.</summary>
+    internal nint ExitBudgetStored { get; private set; }
+
+    internal nint ExitInterpretStored { get; private set; }
+
     /// <summary>Called with rax = guest address and edx = packed; returns with rax = host address, all slots kept, or exits.</summary>
     internal nint Fill { get; private set; }
+
+    /// <summary>
+    /// Called with rax = guest address and edx = packed; returns with rax = host address or zero, and every register that may hold a slot
+    /// as it was.
+    /// </summary>
+    internal nint FillKeep { get; private set; }
 
     internal int CodeBytes { get; private set; }
 
@@ -38,14 +49,17 @@ internal sealed record Stubs
             Stubs stubs = new();
             nint start = Asm.Here;
             stubs.Enter = EmitEnter();
-            Label tail = Asm.NewLabel(), exit = Asm.NewLabel();
+            Label tail = Asm.NewLabel(), exit = Asm.NewLabel(), stored = Asm.NewLabel();
             stubs.ExitBudget = EmitExit(NativeExit.Budget, exit, hasAddress: false);
             stubs.ExitBudgetIndirect = EmitExit(NativeExit.BudgetIndirect, exit, hasAddress: true);
             stubs.ExitLink = EmitExit(NativeExit.Link, exit, hasAddress: false);
             stubs.ExitLookup = EmitExit(NativeExit.Lookup, exit, hasAddress: true);
             stubs.ExitInterpret = EmitExit(NativeExit.Interpret, exit, hasAddress: false);
-            EmitTail(exit, tail);
+            stubs.ExitBudgetStored = EmitExit(NativeExit.Budget, stored, hasAddress: false);
+            stubs.ExitInterpretStored = EmitExit(NativeExit.Interpret, stored, hasAddress: false);
+            EmitTail(exit, stored, tail);
             stubs.Fill = EmitFill(tail);
+            stubs.FillKeep = EmitFillKeep();
             Asm.ResolveLabels();
             stubs.CodeBytes = (int)(Asm.Here - start);
             return stubs;
@@ -78,10 +92,11 @@ internal sealed record Stubs
             return entry;
         }
 
-        private void EmitTail(Label exit, Label tail)
+        private void EmitTail(Label exit, Label stored, Label tail)
         {
             Asm.Bind(exit);
             StoreHomes();
+            Asm.Bind(stored);
             Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
             Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
             Asm.Bind(tail);
@@ -118,6 +133,28 @@ internal sealed record Stubs
             Asm.Op(Alu.Sub, true, HomeMap.Budget, Rdx);
             Asm.MovImm(Rax, (int)NativeExit.Interpret);
             Asm.Jmp(tail);
+            return entry;
+        }
+
+        private nint EmitFillKeep()
+        {
+            const int FloatBytes = 14 * 8, Padding = 8;
+            Gpr[] kept = [Gpr.Rsi, Gpr.Rdi, Gpr.R8, Gpr.R9, Gpr.R10, Gpr.R11];
+            Asm.Align(16);
+            nint entry = Asm.Here;
+            foreach (Gpr register in kept) Asm.Push(register);
+            Asm.Op(Alu.Sub, true, Gpr.Rsp, FloatBytes + Padding);
+            for (int i = 0; i < 14; i++) Asm.StoreXmm(true, new Mem(Gpr.Rsp, i * 8), (Xmm)(i + 2));
+            Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
+            Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
+            Asm.Mov(true, Gpr.Rsi, Rax);
+            Asm.Call(Field(NativeFrame.FillHelperAt));
+            Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            for (int i = 0; i < 14; i++) Asm.LoadXmm(true, (Xmm)(i + 2), new Mem(Gpr.Rsp, i * 8));
+            Asm.Op(Alu.Add, true, Gpr.Rsp, FloatBytes + Padding);
+            for (int i = kept.Length - 1; i >= 0; i--) Asm.Pop(kept[i]);
+            Asm.Ret();
             return entry;
         }
 

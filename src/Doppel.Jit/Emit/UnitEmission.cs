@@ -6,7 +6,11 @@ namespace Doppel.Jit.Emit;
 /// <param name="Site">Offset of the jump's 32-bit distance from the start of the unit's code.</param>
 /// <param name="Unlinked">Offset of the code that asks for linking.</param>
 /// <param name="Target">Offset of the target on the code page.</param>
-internal readonly record struct JumpSite(int Site, int Unlinked, int Target);
+internal readonly record struct JumpSite(int Site, int Unlinked, int Target)
+{
+    /// <summary>True if only the quick translation of the target will do.</summary>
+    internal bool QuickOnly { get; init; }
+}
 
 /// <summary>What cold code, placed behind the unit, does.</summary>
 internal enum ColdKind : byte
@@ -28,6 +32,9 @@ internal enum ColdKind : byte
 
     /// <summary>Replaces a NaN by the canonical one.</summary>
     CanonicalNan,
+
+    /// <summary>Goes on in the quick translation of the instruction.</summary>
+    Requick,
 }
 
 /// <summary>One piece of cold code.</summary>
@@ -36,12 +43,37 @@ internal enum ColdKind : byte
 /// <param name="Return">Where it goes on in hot code, if it does.</param>
 /// <param name="Value">Target offset, instruction offset or packed access.</param>
 /// <param name="Extra">Instruction count, or register.</param>
-internal readonly record struct ColdCode(ColdKind Kind, Label Entry, Label Return, int Value, int Extra);
+internal readonly record struct ColdCode(ColdKind Kind, Label Entry, Label Return, int Value, int Extra)
+{
+    /// <summary>Where slots are when the code is entered: a number of the region's states, or -1 for the common homes.</summary>
+    internal int State { get; init; }
+}
+
+/// <summary>Cold code in the order in which it was put aside.</summary>
+internal sealed class ColdQueue
+{
+    private readonly List<ColdCode> _codes = [];
+
+    /// <summary>Stamped on what is added.</summary>
+    internal int State { get; set; } = -1;
+
+    internal int Count => _codes.Count;
+
+    internal ColdCode this[int index] => _codes[index];
+
+    internal void Add(ColdCode code) => _codes.Add(code with { State = State });
+
+    internal void Clear()
+    {
+        _codes.Clear();
+        State = -1;
+    }
+}
 
 /// <summary>State of the unit that is being emitted, shared by the emitters of one compiler.</summary>
 internal sealed class UnitEmission
 {
-    internal List<ColdCode> Cold { get; } = [];
+    internal ColdQueue Cold { get; } = new();
 
     internal List<JumpSite> Jumps { get; } = [];
 

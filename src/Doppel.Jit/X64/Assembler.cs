@@ -163,6 +163,8 @@ internal sealed class Assembler : Encoder
     /// <summary>Bit operation with a bit number in a register: BT A3, BTS AB, BTR B3, BTC BB.</summary>
     internal void BitOp(int opcode, Gpr dst, Gpr bit) => EncodeRr(true, 0x0F00 | opcode, (int)bit, (int)dst);
 
+    internal void Xchg(Gpr a, Gpr b) => EncodeRr(true, 0x87, (int)b, (int)a);
+
     internal void Xchg(bool wide, Mem mem, Gpr reg) => EncodeRm(wide, 0x87, (int)reg, mem);
 
     internal void Xadd(bool wide, bool locked, Mem mem, Gpr reg)

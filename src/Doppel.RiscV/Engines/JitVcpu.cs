@@ -101,6 +101,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
         bool hasAddress = exit is NativeExit.Lookup or NativeExit.BudgetIndirect;
         c->State.Pc = hasAddress ? frame.ExitAddress & ~1UL : c->CodePage + (ulong)(long)frame.ExitOffset;
         HarvestFloat();
+        if (exit is NativeExit.Budget or NativeExit.BudgetIndirect) _translator.Sample(c->State.Pc);
         if (exit == NativeExit.Lookup) JumpMisses++;
         if (exit != NativeExit.Interpret) return true;
         if (frame.ExitOffset == 0xFFE) _translator.Straddled(c->CodePage);

@@ -11,14 +11,20 @@ namespace Doppel.RiscV.Translate;
 /// </summary>
 internal sealed class Lifter
 {
-    /// <summary>Guest instructions of the longest unit.</summary>
-    internal const int MaxInstructions = 64;
+    /// <summary>Guest instructions of the longest straight line, of any quality.</summary>
+    internal const int MaxInstructions = 192;
+
+    // A quick translation is made of code that may run only once: longer ones take in more that never runs.
+    private const int MaxQuickInstructions = 64;
 
     private const int PageSize = 4096;
     private readonly UnitBuilder _builder = new();
+    private readonly IrUnit _unit = new();
     private readonly FloatLifter _float;
     private readonly bool _shared;
     private (ushort Half, ulong Page) _next;
+    private TracePlan? _plan;
+    private int _follow;
 
     /// <param name="shared">True if other harts run at the same time, so that fences matter.</param>
     internal Lifter(bool shared)
@@ -34,18 +40,39 @@ internal sealed class Lifter
     /// <param name="next">First half-word and name of the page behind it in virtual addresses; zero names no page.</param>
     internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next)
     {
-        _builder.Begin(offset, mode);
+        _builder.Begin(_unit, offset, mode);
         _next = next;
+        _plan = null;
+        LiftLine(page, offset, MaxQuickInstructions);
+        return _unit;
+    }
+
+    /// <summary>Lifts a straight line of a region, through calls and backward jumps as well.</summary>
+    /// <param name="page">The page's bytes.</param>
+    /// <param name="unit">Receives the operations; it has been given entry and mode by nobody yet.</param>
+    /// <param name="at">Entry and mode.</param>
+    /// <param name="next">As for a quick translation.</param>
+    /// <param name="plan">Where the line must end, and what it has been through.</param>
+    internal void LiftBlock(ReadOnlySpan<byte> page, IrUnit unit, (int Offset, int Mode) at, (ushort Half, ulong Page) next, TracePlan plan)
+    {
+        _builder.Begin(unit, at.Offset, at.Mode);
+        _next = next;
+        _plan = plan;
+        plan.BeginLine();
+        LiftLine(page, at.Offset, plan.MaxInstructions);
+    }
+
+    private void LiftLine(ReadOnlySpan<byte> page, int offset, int limit)
+    {
         while (!_builder.IsClosed)
         {
-            if (offset >= PageSize || _builder.Unit.GuestCount >= MaxInstructions)
+            if (offset >= PageSize || _builder.Unit.GuestCount >= limit || _plan?.TryPass(offset, _builder.Unit.GuestCount) == false)
             {
                 EndAt(offset);
                 break;
             }
             offset = LiftOne(page, offset);
         }
-        return _builder.Unit;
     }
 
     // Ends the unit in front of an instruction. That is a jump of no instruction, so the count takes the one back that a jump adds.
@@ -77,9 +104,10 @@ internal sealed class Lifter
         }
         Operands o = new(word);
         if (o.Opcode == Operands.Jal) return LiftJal(o);
+        _follow = offset + length;
         if (!TryLift(o)) _builder.Close(IrOp.Interpret);
         else _builder.EndInstruction();
-        return offset + length;
+        return _follow;
     }
 
     private bool TryLift(in Operands o)
@@ -138,6 +166,7 @@ internal sealed class Lifter
         if (_builder.TryConstant(o.Rs2, out long constant)) inst.Imm = constant;
         else inst.B = (short)o.Rs2;
         inst.Link = _builder.Offset + o.ImmB;
+        _plan?.NoteBranch(_builder.Offset, inst.Link);
         return true;
     }
 
@@ -146,13 +175,20 @@ internal sealed class Lifter
     {
         int target = _builder.Offset + o.ImmJ;
         _builder.CodeAddress(o.Rd, _builder.Offset + _builder.Length);
-        if (o.Rd == 0 && target > _builder.Offset && target < PageSize)
+        if (CanFollow(o.Rd, target))
         {
             _builder.EndInstruction();
             return target;
         }
         CloseWithJump(target);
         return target;
+    }
+
+    // A region follows calls, too, so that the callee's return goes where it is known to go.
+    private bool CanFollow(uint rd, int target)
+    {
+        if (target is < 0 or >= PageSize) return false;
+        return _plan is null ? rd == 0 && target > _builder.Offset : _plan.MayFollow(target);
     }
 
     private void CloseWithJump(int target)
@@ -169,8 +205,10 @@ internal sealed class Lifter
         if (_builder.IsCodeRelative(o.Rs1, out long offset) && offset + o.ImmI == (int)(offset + o.ImmI))
         {
             // AUIPC and JALR: the target is known after all.
+            int target = (int)(offset + o.ImmI) & ~1;
             _builder.CodeAddress(o.Rd, next);
-            CloseWithJump((int)(offset + o.ImmI) & ~1);
+            if (_plan is not null && CanFollow(o.Rd, target)) _follow = target;
+            else CloseWithJump(target);
             return true;
         }
         ref IrInst inst = ref _builder.Close(IrOp.JumpIndirect);

@@ -7,6 +7,8 @@ internal sealed class TranslatedPage(CodePage code, ulong gpa, int mode, uint st
 {
     internal CodePage Code { get; } = code;
 
+    internal Dictionary<int, int> Samples { get; } = [];
+
     internal ulong Gpa { get; } = gpa;
 
     internal int Mode { get; } = mode;

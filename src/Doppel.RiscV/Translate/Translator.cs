@@ -18,6 +18,7 @@ internal sealed unsafe class Translator : IDisposable
     private readonly GuestMemory _memory;
     private readonly TranslationCache _cache;
     private readonly Lifter _lifter;
+    private readonly RegionLifter _regionLifter;
     private readonly JumpCaches _jumps;
     private readonly Dictionary<ulong, TranslatedPage> _pages = [];
     private readonly FetchSlot[] _fetch = new FetchSlot[JitContext.Modes * FetchEntries];
@@ -31,6 +32,7 @@ internal sealed unsafe class Translator : IDisposable
         _shared = hart.Platform.HartCount > 1;
         _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared), cacheBytes);
         _lifter = new Lifter(_shared);
+        _regionLifter = new RegionLifter(_shared);
         _jumps = new JumpCaches(context);
         hart.Mmu.FetchFlushed = FlushFetch;
     }
@@ -56,10 +58,10 @@ internal sealed unsafe class Translator : IDisposable
     /// <summary>Finds or makes the code that an unlinked jump wants, and links the two. Zero when the page is gone.</summary>
     internal nint FindLinked(int link)
     {
-        (CodePage codePage, int target) = _cache.TargetOf(link);
+        (CodePage codePage, int target, bool quickOnly) = _cache.TargetOf(link);
         if (codePage.IsDropped || !_pages.TryGetValue(codePage.Key, out TranslatedPage? page)) return 0;
         long flushes = _cache.Flushes;
-        nint code = FindUnit(page, target);
+        nint code = FindUnit(page, target, quickOnly);
         if (_cache.Flushes == flushes) _cache.LinkJump(link, code);
         return code;
     }
@@ -89,7 +91,11 @@ internal sealed unsafe class Translator : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _cache.Dispose();
+    public void Dispose()
+    {
+        if (Environment.GetEnvironmentVariable("DOPPEL_HOT") is not null) Console.Error.WriteLine($"regions {Regions} time {OptTime / 1e6} ms units {_cache.Units} bytes {_cache.Bytes}");
+        _cache.Dispose();
+    }
 
     private int CurrentMode => _hart.Context->State.Privilege switch { 0 => 0, 1 => 1, _ => 2 };
 
@@ -133,11 +139,39 @@ internal sealed unsafe class Translator : IDisposable
         return true;
     }
 
-    private nint FindUnit(TranslatedPage page, int offset)
+    private static readonly int s_hot = int.Parse(Environment.GetEnvironmentVariable("DOPPEL_HOT") ?? "3", System.Globalization.CultureInfo.InvariantCulture);
+
+    internal void Sample(ulong pc)
     {
-        if (page.Code.TryFind(offset, out nint code)) return code;
+        int mode = CurrentMode;
+        TranslatedPage? page = FindPage(pc, mode);
+        if (page is null) return;
+        int offset = (int)(pc & 0xFFF);
+        ref int count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(page.Samples, offset, out _);
+        if (++count != s_hot || _cache.IsFull || page.Code.HasRegion(offset)) return;
+        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        nint code = _cache.CompileRegion(_regionLifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
+        OptTime += System.Diagnostics.Stopwatch.GetTimestamp() - start;
+        Regions++;
+        if (code != 0) _jumps.Fill(mode, pc, code);
+    }
+
+    internal long OptTime;
+    internal int Regions;
+
+    private readonly bool _force = Environment.GetEnvironmentVariable("DOPPEL_OPT") == "1";
+
+    private nint FindUnit(TranslatedPage page, int offset, bool quickOnly = false)
+    {
+        if (quickOnly ? page.Code.TryFindQuick(offset, out nint code) : page.Code.TryFind(offset, out code)) return code;
         if (_cache.IsFull) page = Restart(page);
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        if (_force && !quickOnly)
+        {
+            nint region = _cache.CompileRegion(_regionLifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
+            if (region != 0) return region;
+        }
         return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
     }
 

@@ -15,7 +15,7 @@ internal sealed class UnitBuilder
     private uint _constants;
     private uint _codeRelative;
 
-    internal IrUnit Unit { get; } = new();
+    internal IrUnit Unit { get; private set; } = new();
 
     /// <summary>Offset on the page of the instruction that is being lifted, and its length in bytes.</summary>
     internal int Offset { get; private set; }
@@ -28,9 +28,10 @@ internal sealed class UnitBuilder
     /// <summary>True after an operation that always leaves the unit.</summary>
     internal bool IsClosed { get; private set; }
 
-    internal void Begin(int offset, int mode)
+    internal void Begin(IrUnit unit, int offset, int mode)
     {
-        Unit.Begin(offset, mode);
+        Unit = unit;
+        unit.Begin(offset, mode);
         _constants = _codeRelative = 0;
         FloatChecked = false;
         IsClosed = false;
