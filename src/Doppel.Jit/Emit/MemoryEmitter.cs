@@ -194,6 +194,12 @@ internal class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes,
             | (write ? NativeFrame.PackedWrite : 0) | (atomic ? NativeFrame.PackedAtomic : 0) | (inst.Before << NativeFrame.PackedBeforeShift);
         Label cold = Asm.NewLabel();
         unit.Cold.Add(new ColdCode(ColdKind.Fill, cold, afterFill, packed, 0));
+        EmitTagCompare(write, size, cold);
+    }
+
+    /// <summary>Looks the guest address in rax up: goes to a label unless the TLB has an entry, which rcx points at then.</summary>
+    private protected void EmitTagCompare(bool write, int size, Label cold)
+    {
         Asm.Rorx(true, Rcx, Rax, Layout.TlbIndexShift);
         Asm.Op(Alu.And, false, Rcx, Layout.TlbOffsetMask);
         Asm.Op(Alu.Add, true, Rcx, Context(Layout.TlbPointer));

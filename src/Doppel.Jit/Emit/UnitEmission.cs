@@ -35,6 +35,9 @@ internal enum ColdKind : byte
 
     /// <summary>Goes on in the quick translation of the instruction.</summary>
     Requick,
+
+    /// <summary>Fills the TLB, then probes again; if it holds no such page, goes on in the quick translation.</summary>
+    FillGroup,
 }
 
 /// <summary>One piece of cold code.</summary>

@@ -32,7 +32,7 @@ internal sealed class RegionCompiler
         _integer = new IntegerEmitter(asm, layout, map);
         _multiply = new MultiplyEmitter(asm, layout, map);
         _control = new RegionControl(asm, layout, _emission, stubs);
-        _memory = new RegionMemory(asm, layout, _emission, _control);
+        _memory = new RegionMemory(asm, layout, _emission);
         _float = new FloatEmitter(asm, layout, map, _emission.Unit, _control);
     }
 
@@ -58,6 +58,7 @@ internal sealed class RegionCompiler
         Map.Restore(Map.Common);
         _emission.Mover.MoveTo(_emission.Homes);
         foreach (IrUnit block in region.Blocks) EmitBlock(block);
+        _emission.Groups.Clear();
         _control.EmitCold();
         _asm.ResolveLabels();
         return CollectionsMarshal.AsSpan(_emission.Unit.Jumps);
@@ -92,6 +93,7 @@ internal sealed class RegionCompiler
             Map.Unbind(inst.Dst);
             Map.ExpressionOf(inst.Dst) = inst;
             Map.Deferred |= SlotState.Bit(inst.Dst);
+            _memory.After(inst);
             return;
         }
         Perform(inst);
@@ -122,6 +124,7 @@ internal sealed class RegionCompiler
             Map.Narrow = narrow ? Map.Narrow | bit : Map.Narrow & ~bit;
         }
         Emit(inst);
+        _memory.After(inst);
         if (inst.Dst >= 0 && Map.HasRegister(inst.Dst)) Map.Dirty |= bit;
         Allocator.Pinned = pinned;
     }

@@ -20,14 +20,6 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
 
     private SlotMap Map => emission.Map;
 
-    /// <summary>Makes cold code that goes on in the quick translation of the instruction.</summary>
-    internal Label ColdRequick(in IrInst inst)
-    {
-        Label label = Asm.NewLabel();
-        Unit.Cold.Add(new ColdCode(ColdKind.Requick, label, default, inst.GuestOffset, inst.Before));
-        return label;
-    }
-
     private protected override void EmitBranch(in IrInst inst)
     {
         Compare(inst);
@@ -46,6 +38,7 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
         Map.Save(_scratch);
         EmitTransfer(inst.Link, count);
         Map.Restore(_scratch);
+        emission.Groups.Reassert();
         Asm.Bind(next);
     }
 
@@ -96,7 +89,8 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
         switch (cold.Kind)
         {
             case ColdKind.Fill: EmitFill(cold); break;
-            case ColdKind.Requick: EmitRequick(cold); break;
+            case ColdKind.FillGroup: EmitFillGroup(cold); break;
+            case ColdKind.Requick: EmitRequick(cold.Value, cold.Extra); break;
             case ColdKind.Budget when cold.State >= 0:
                 EmitStored();
                 Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
@@ -119,13 +113,25 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
         EmitInterpret(cold.Value & 0xFFF, cold.Value >> NativeFrame.PackedBeforeShift);
     }
 
-    private void EmitRequick(in ColdCode cold)
+    private void EmitFillGroup(in ColdCode cold)
+    {
+        Label fail = Asm.NewLabel();
+        Asm.MovImm(Rdx, cold.Value);
+        Asm.CallAbsolute(_stubs.FillKeep);
+        Asm.Test(true, Rax, Rax);
+        Asm.Jcc(Cond.E, fail, isShort: true);
+        Asm.Jmp(cold.Return);
+        Asm.Bind(fail);
+        EmitRequick(cold.Value & 0xFFF, cold.Extra);
+    }
+
+    private void EmitRequick(int offset, int before)
     {
         emission.MaterialiseAll();
         emission.Mover.MoveTo(Map.Common);
         Unit.Cold.State = -1;
-        if (cold.Extra != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, cold.Extra);
-        EmitLinkedJump(cold.Value, quickOnly: true);
+        if (before != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, before);
+        EmitLinkedJump(offset, quickOnly: true);
     }
 
     private void EmitStored()

@@ -10,6 +10,7 @@ internal sealed class RegionEmission
 {
     private readonly List<SlotState> _states = [];
     private readonly Dictionary<int, Label> _labels = [];
+    private readonly Assembler _asm;
     private int _stateCount;
 
     internal RegionEmission(Assembler asm, ContextLayout layout)
@@ -17,6 +18,8 @@ internal sealed class RegionEmission
         Map = new SlotMap(layout);
         Mover = new StateMover(asm, Map);
         Allocator = new SlotAllocator(Map, Mover);
+        Groups = new ProbeGroups(Map);
+        _asm = asm;
     }
 
     internal UnitEmission Unit { get; } = new();
@@ -26,6 +29,8 @@ internal sealed class RegionEmission
     internal StateMover Mover { get; }
 
     internal SlotAllocator Allocator { get; }
+
+    internal ProbeGroups Groups { get; }
 
     /// <summary>Where slots are at the beginning of each block, and the number of that state.</summary>
     internal SlotState Homes { get; } = new();
@@ -52,6 +57,14 @@ internal sealed class RegionEmission
 
     /// <summary>The block that begins at an offset, if it is one of the region's.</summary>
     internal Label? LabelOf(int offset) => _labels.TryGetValue(offset, out Label label) ? label : null;
+
+    /// <summary>Makes cold code that goes on in the quick translation of the instruction.</summary>
+    internal Label ColdRequick(in IrInst inst)
+    {
+        Label label = _asm.NewLabel();
+        Unit.Cold.Add(new ColdCode(ColdKind.Requick, label, default, inst.GuestOffset, inst.Before));
+        return label;
+    }
 
     /// <summary>Keeps the current places for cold code.</summary>
     internal int Capture()
