@@ -1,19 +1,23 @@
 namespace Doppel.Host;
 
 /// <summary>
-/// A block of zeroed host memory that backs guest RAM. It is a memfd mapped shared, so that a snapshot can map it back and
-/// a fork can map it copy-on-write. Pages are committed by the kernel on first touch only.
+/// A block of zeroed host memory that backs guest RAM: private and anonymous, aligned to the host's huge pages and made of them where the
+/// host has some, because guest addresses are translated twice and each of the two misses its own TLB
+/// (docs/decisions/0010-anonymous-ram.md). Pages are committed by the kernel on first touch only.
 /// Thread contract: the object is immutable; its bytes are shared by all threads of the machine.
 /// </summary>
 public sealed class HostMemory : IDisposable
 {
-    private readonly int _fd;
+    private const nuint HugePage = 2 << 20;
+
+    private readonly nint _mapping;
+    private readonly nuint _mapped;
     private bool _disposed;
 
-    private HostMemory(int fd, nint address, ulong length)
+    private HostMemory(nint mapping, nuint mapped, ulong length)
     {
-        _fd = fd;
-        Address = address;
+        (_mapping, _mapped) = (mapping, mapped);
+        Address = length >= HugePage ? (nint)(((nuint)mapping + HugePage - 1) & ~(HugePage - 1)) : mapping;
         Length = length;
     }
 
@@ -24,30 +28,21 @@ public sealed class HostMemory : IDisposable
     public ulong Length { get; }
 
     /// <summary>Reserves memory.</summary>
-    /// <param name="name">Name that <c>/proc/PID/maps</c> shows.</param>
+    /// <param name="name">What it is for, in errors.</param>
     /// <param name="length">Length in bytes, a multiple of 4096.</param>
     /// <exception cref="HostException">The host refuses the mapping.</exception>
     public static HostMemory Create(string name, ulong length)
     {
         ArgumentOutOfRangeException.ThrowIfZero(length);
         ArgumentOutOfRangeException.ThrowIfNotEqual(length & 0xFFF, 0UL, nameof(length));
-        int fd = Interop.MemfdCreate(name, Interop.MfdCloexec);
-        if (fd < 0) throw HostException.FromErrno("memfd_create", name);
-        if (Interop.Ftruncate(fd, (long)length) != 0)
-        {
-            HostException error = HostException.FromErrno("ftruncate", $"{name} to {length} bytes");
-            _ = Interop.Close(fd);
-            throw error;
-        }
-        nint address = Interop.Mmap(0, (nuint)length, Interop.ProtRead | Interop.ProtWrite,
-            Interop.MapShared | Interop.MapNoReserve, fd, 0);
-        if (address == -1)
-        {
-            HostException error = HostException.FromErrno("mmap", $"{name}, {length} bytes");
-            _ = Interop.Close(fd);
-            throw error;
-        }
-        return new HostMemory(fd, address, length);
+        nuint mapped = (nuint)length + (length >= HugePage ? HugePage : 0);
+        nint mapping = Interop.Mmap(0, mapped, Interop.ProtRead | Interop.ProtWrite,
+            Interop.MapPrivate | Interop.MapAnonymous | Interop.MapNoReserve, -1, 0);
+        if (mapping == -1) throw HostException.FromErrno("mmap", $"{name}, {length} bytes");
+        HostMemory memory = new(mapping, mapped, length);
+        // Only advice: without huge pages everything works, slower.
+        if (length >= HugePage) _ = Interop.Madvise(memory.Address, (nuint)length, Interop.MadvHugePage);
+        return memory;
     }
 
     /// <summary>Gives the pages back to the host; they read as zero afterwards.</summary>
@@ -56,7 +51,7 @@ public sealed class HostMemory : IDisposable
     public void Discard(ulong offset, ulong length)
     {
         if (offset > Length || length > Length - offset) throw new ArgumentOutOfRangeException(nameof(offset));
-        if (Interop.Madvise(Address + (nint)offset, (nuint)length, Interop.MadvRemove) != 0)
+        if (Interop.Madvise(Address + (nint)offset, (nuint)length, Interop.MadvDontNeed) != 0)
             throw HostException.FromErrno("madvise", $"discard of {length} bytes");
     }
 
@@ -65,7 +60,6 @@ public sealed class HostMemory : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
-        _ = Interop.Munmap(Address, (nuint)Length);
-        _ = Interop.Close(_fd);
+        _ = Interop.Munmap(_mapping, _mapped);
     }
 }
