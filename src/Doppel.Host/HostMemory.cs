@@ -3,7 +3,7 @@ namespace Doppel.Host;
 /// <summary>
 /// A block of zeroed host memory that backs guest RAM: private and anonymous, aligned to the host's huge pages and made of them where the
 /// host has some, because guest addresses are translated twice and each of the two misses its own TLB
-/// (docs/decisions/0010-anonymous-ram.md). Pages are committed by the kernel on first touch only.
+/// (docs/decisions/0008-anonymous-ram.md). Pages are committed by the kernel on first touch only.
 /// Thread contract: the object is immutable; its bytes are shared by all threads of the machine.
 /// </summary>
 public sealed class HostMemory : IDisposable

@@ -7,54 +7,31 @@ using Doppel.Jit.X64;
 
 namespace Doppel.Jit.CodeCache;
 
-/// <summary>The translated units of one page of guest code in one mode. Direct links never leave a page, so a page is dropped as a whole.</summary>
-internal sealed class CodePage(ulong key)
-{
-    private readonly Dictionary<int, nint> _units = [];
-    private readonly Dictionary<int, nint> _regions = [];
-
-    /// <summary>What the guest side knows the page by.</summary>
-    internal ulong Key { get; } = key;
-
-    /// <summary>True once its code must not be entered or linked any more.</summary>
-    internal bool IsDropped { get; set; }
-
-    /// <summary>Finds the code of a unit by its offset on the page.</summary>
-    internal bool TryFind(int offset, out nint code) => _regions.TryGetValue(offset, out code) || _units.TryGetValue(offset, out code);
-
-    internal bool TryFindQuick(int offset, out nint code) => _units.TryGetValue(offset, out code);
-
-    internal bool HasRegion(int offset) => _regions.ContainsKey(offset);
-
-    /// <summary>Links that go to the quick translation of an offset.</summary>
-    internal Dictionary<int, List<int>> Incoming { get; } = [];
-
-    internal void AddRegion(int offset, nint code) => _regions[offset] = code;
-
-    internal void Add(int offset, nint code) => _units.Add(offset, code);
-}
-
 /// <summary>
 /// Generated code: bump allocation in one reserved stretch of memory, emptied as a whole when it is full. Thread contract: the thread of
-/// the vCPU that owns the cache, outside generated code.
+/// the vCPU that owns the cache, outside generated code; <see cref="Regions"/> says for itself.
 /// </summary>
 internal sealed unsafe class TranslationCache : IDisposable
 {
     // No unit is longer: 64 guest instructions of the most expensive kind, with their cold code.
     private const int MaxUnitBytes = 64 * 1024;
 
+    // Links of regions are numbered from here, so that a region may be compiled while units are.
+    private const int RegionLinks = 1 << 30;
+
     private readonly ExecutableMemory _memory;
     private readonly Assembler _assembler = new();
     private readonly UnitCompiler _compiler;
-    private readonly Doppel.Jit.Regions.RegionCompiler _regionCompiler;
     private readonly List<Link> _links = [];
+    private readonly List<Link> _regionLinks = [];
     private readonly Dictionary<ulong, CodePage> _pages = [];
     private readonly int _firstFree;
+    private readonly int _limit;
     private int _used;
 
     /// <summary>Reserves memory and emits the shared stubs.</summary>
     /// <param name="layout">Of the context that the code will work on.</param>
-    /// <param name="bytes">Size, at least 256 KiB.</param>
+    /// <param name="bytes">Size, at least 1 MiB; a quarter is for optimised regions.</param>
     /// <exception cref="HostException">The host refuses the mapping.</exception>
     internal TranslationCache(ContextLayout layout, int bytes)
     {
@@ -63,14 +40,20 @@ internal sealed unsafe class TranslationCache : IDisposable
         _assembler.Begin(_memory.Writable, _memory.Executable, MaxUnitBytes);
         Stubs = Stubs.Emit(_assembler, layout, homes);
         _used = _firstFree = (Stubs.CodeBytes + 63) & ~63;
+        _limit = bytes / 4 * 3;
         _compiler = new UnitCompiler(_assembler, layout, homes, Stubs);
-        _regionCompiler = new Doppel.Jit.Regions.RegionCompiler(_assembler, layout, Stubs);
+        Regions = new RegionArea(_memory, _limit, layout, Stubs);
     }
 
     internal Stubs Stubs { get; }
 
-    /// <summary>Units compiled, bytes of code emitted, and times the cache was emptied, so far.</summary>
+    /// <summary>Where regions are compiled.</summary>
+    internal RegionArea Regions { get; }
+
+    /// <summary>Units and regions compiled, bytes of code emitted, and times the cache was emptied, so far.</summary>
     internal long Units { get; private set; }
+
+    internal long OptimisedRegions { get; private set; }
 
     internal long Bytes { get; private set; }
 
@@ -79,7 +62,10 @@ internal sealed unsafe class TranslationCache : IDisposable
     internal long Links { get; private set; }
 
     /// <summary>True when there may not be room for one more unit: flush before compiling.</summary>
-    internal bool IsFull => _used + MaxUnitBytes > (int)_memory.Length;
+    internal bool IsFull => _used + MaxUnitBytes > _limit;
+
+    /// <summary>Number that the next region's first jump will have.</summary>
+    internal int NextRegionLink => RegionLinks + _regionLinks.Count;
 
     /// <summary>The page of a key, or null.</summary>
     internal CodePage? FindPage(ulong key) => _pages.GetValueOrDefault(key);
@@ -94,13 +80,15 @@ internal sealed unsafe class TranslationCache : IDisposable
         _pages.Remove(page.Key);
     }
 
-    /// <summary>Forgets all units. Everybody who holds code addresses must forget them, too.</summary>
+    /// <summary>Forgets everything. Everybody who holds code addresses must forget them, too, and no region may be under way.</summary>
     internal void Flush()
     {
         foreach (CodePage page in _pages.Values) page.IsDropped = true;
         _pages.Clear();
         _links.Clear();
+        _regionLinks.Clear();
         _used = _firstFree;
+        Regions.Clear();
         Flushes++;
     }
 
@@ -116,57 +104,50 @@ internal sealed unsafe class TranslationCache : IDisposable
         _used = (_used + length + 15) & ~15;
         Units++;
         Bytes += length;
-        page.Add(unit.EntryOffset, code);
+        page.AddQuick(unit.EntryOffset, code);
         return code;
     }
 
-    internal nint CompileRegion(IrRegion region, CodePage page)
+    /// <summary>Lets a region be entered from now on: also by what is linked to the quick translation that it replaces.</summary>
+    internal void Publish(CompiledRegion region, CodePage page)
     {
-        nint code = _memory.Executable + _used;
-        _assembler.Begin(_memory.Writable + _used, code, MaxUnitBytes);
-        ReadOnlySpan<JumpSite> jumps = _regionCompiler.Compile(region, _links.Count);
-        if (_assembler.Overflowed) return 0;
-        int length = _assembler.Position;
-        foreach (JumpSite jump in jumps) _links.Add(new Link(page, _used + jump.Site, jump.Target, jump.QuickOnly));
-        _used = (_used + length + 15) & ~15;
-        Units++;
-        Bytes += length;
-        int entry = region.Blocks[0].EntryOffset;
-        page.AddRegion(entry, code);
-        if (page.Incoming.Remove(entry, out List<int>? incoming))
-        {
-            foreach (int link in incoming) LinkJump(link, code);
-        }
-        return code;
+        int start = (int)(region.Code - _memory.Executable);
+        foreach (JumpSite jump in region.Jumps) _regionLinks.Add(new Link(page, start + jump.Site, jump.Target, jump.QuickOnly));
+        OptimisedRegions++;
+        Bytes += region.Bytes;
+        foreach (int link in page.AddRegion(region.EntryOffset, region.Code)) LinkJump(link, region.Code);
     }
 
-    /// <summary>Page and offset that an unlinked jump wants to go to.</summary>
-    internal (CodePage Page, int Target, bool QuickOnly) TargetOf(int link) => (_links[link].Page, _links[link].Target, _links[link].QuickOnly);
+    /// <summary>Page and offset that an unlinked jump wants to go to, and whether only a quick translation will do.</summary>
+    internal (CodePage Page, int Target, bool QuickOnly) TargetOf(int number)
+    {
+        Link link = LinkOf(number);
+        return (link.Page, link.Target, link.QuickOnly);
+    }
 
     /// <summary>Lets a jump go straight to its target's code.</summary>
-    internal void LinkJump(int link, nint code)
+    internal void LinkJump(int number, nint code)
     {
-        int site = _links[link].Site;
-        int distance = (int)(code - (_memory.Executable + site + 4));
+        Link link = LinkOf(number);
+        int distance = (int)(code - (_memory.Executable + link.Site + 4));
         // SAFETY: the site was recorded when the unit that contains it was emitted into this mapping, and is within one cache line.
-        unsafe { Volatile.Write(ref Unsafe.AsRef<int>((void*)(_memory.Writable + site)), distance); }
+        unsafe { Volatile.Write(ref Unsafe.AsRef<int>((void*)(_memory.Writable + link.Site)), distance); }
         Links++;
-        Link known = _links[link];
-        if (known.QuickOnly || known.Page.HasRegion(known.Target)) return;
-        if (!known.Page.Incoming.TryGetValue(known.Target, out List<int>? incoming)) known.Page.Incoming[known.Target] = incoming = [];
-        incoming.Add(link);
+        if (!link.QuickOnly && !link.Page.HasRegion(link.Target)) link.Page.AddIncoming(link.Target, number);
     }
 
     /// <summary>Bytes of a unit's code, for dumps.</summary>
     internal ReadOnlySpan<byte> CodeFrom(nint code)
     {
         int offset = (int)(code - _memory.Executable);
-        // SAFETY: offsets from the start of the mapping up to _used hold emitted code.
-        unsafe { return new ReadOnlySpan<byte>((void*)(_memory.Writable + offset), _used - offset); }
+        // SAFETY: offsets from the start of the mapping up to its length are mapped, whatever they hold.
+        unsafe { return new ReadOnlySpan<byte>((void*)(_memory.Writable + offset), (int)_memory.Length - offset); }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
+
+    private Link LinkOf(int number) => number >= RegionLinks ? _regionLinks[number - RegionLinks] : _links[number];
 
     private readonly record struct Link(CodePage Page, int Site, int Target, bool QuickOnly);
 }

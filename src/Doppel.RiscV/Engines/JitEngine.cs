@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using Doppel.RiscV.Harts;
+using Doppel.RiscV.Translate;
 
 namespace Doppel.RiscV.Engines;
 
@@ -29,14 +30,4 @@ public sealed class JitEngine(JitOptions options) : IRiscVEngine
         if (!IsSupported) throw new PlatformNotSupportedException("The engine jit needs an x86-64-v3 processor; use --engine interp");
         return new JitVcpu(hart, platform, _harts, options);
     }
-}
-
-/// <summary>How the translator works.</summary>
-public sealed record JitOptions
-{
-    /// <summary>The defaults.</summary>
-    public static JitOptions Default { get; } = new();
-
-    /// <summary>Size of the code cache of each hart in bytes.</summary>
-    public int CacheBytes { get; init; } = 64 << 20;
 }

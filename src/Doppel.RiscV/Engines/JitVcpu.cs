@@ -29,9 +29,10 @@ internal sealed unsafe class JitVcpu : HartVcpu
         delegate* unmanaged<JitContext*, ulong, uint, nint> fill = &Fill;
         _context->Frame.FillHelper = (nint)fill;
         _core = new InterpreterCore(Hart);
-        _translator = new Translator(Hart, _context, options.CacheBytes);
+        _translator = new Translator(Hart, _context, options);
     }
 
+    // Also how often the translator looks where the time goes.
     private protected override long SliceTicks => 1 << 15;
 
     private protected override ulong CodeInvalidations => _core.Invalidations + _translator.Invalidations;

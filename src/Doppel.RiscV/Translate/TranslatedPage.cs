@@ -7,6 +7,7 @@ internal sealed class TranslatedPage(CodePage code, ulong gpa, int mode, uint st
 {
     internal CodePage Code { get; } = code;
 
+    /// <summary>How often each offset was found where a slice of instructions had ended: what is hot is found often.</summary>
     internal Dictionary<int, int> Samples { get; } = [];
 
     internal ulong Gpa { get; } = gpa;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Doppel.Core.Memory;
 using Doppel.Jit.CodeCache;
 using Doppel.RiscV.Harts;
@@ -18,21 +19,25 @@ internal sealed unsafe class Translator : IDisposable
     private readonly GuestMemory _memory;
     private readonly TranslationCache _cache;
     private readonly Lifter _lifter;
-    private readonly RegionLifter _regionLifter;
     private readonly JumpCaches _jumps;
     private readonly Dictionary<ulong, TranslatedPage> _pages = [];
     private readonly FetchSlot[] _fetch = new FetchSlot[JitContext.Modes * FetchEntries];
+    private readonly RegionJobs _regions;
+    private readonly Action<TranslatedPage, byte[]> _copyPage;
+    private readonly JitOptions _options;
     private readonly bool _shared;
     private uint _seenWrites;
 
-    internal Translator(Hart hart, JitContext* context, int cacheBytes)
+    internal Translator(Hart hart, JitContext* context, JitOptions options)
     {
         _hart = hart;
         _memory = hart.Platform.Memory;
         _shared = hart.Platform.HartCount > 1;
-        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared), cacheBytes);
+        _options = options;
+        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared), options.CacheBytes);
+        _regions = new RegionJobs(_cache.Regions, _shared);
+        _copyPage = CopyPage;
         _lifter = new Lifter(_shared);
-        _regionLifter = new RegionLifter(_shared);
         _jumps = new JumpCaches(context);
         hart.Mmu.FetchFlushed = FlushFetch;
     }
@@ -66,6 +71,24 @@ internal sealed unsafe class Translator : IDisposable
         return code;
     }
 
+    /// <summary>
+    /// Notes where a slice of instructions has ended. Slices are of equal length, so what is found often is what runs most; it is handed to the
+    /// optimiser, and what the optimiser has ready is taken over.
+    /// </summary>
+    internal void Sample(ulong pc)
+    {
+        if (_options.HotSamples <= 0) return;
+        if (_regions.Collect(out TranslatedPage? ready) is { } region && ready is { Code.IsDropped: false }) Publish(region, ready);
+        _hart.Context->CodePage = pc & SoftTlb.PageMask;
+        int offset = (int)(pc & 0xFFF);
+        if (FindPage(pc, CurrentMode) is { } page && !page.Code.HasRegion(offset))
+        {
+            ref int count = ref CollectionsMarshal.GetValueRefOrAddDefault(page.Samples, offset, out _);
+            if (++count == _options.HotSamples && !_regions.TryAdd(RequestOf(page, offset))) count = 0;
+        }
+        _regions.Begin(_cache.NextRegionLink, _copyPage);
+    }
+
     /// <summary>An instruction that straddles two pages was interpreted: next time its translation may run.</summary>
     internal void Straddled(ulong codePage)
     {
@@ -93,7 +116,7 @@ internal sealed unsafe class Translator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (Environment.GetEnvironmentVariable("DOPPEL_HOT") is not null) Console.Error.WriteLine($"regions {Regions} time {OptTime / 1e6} ms units {_cache.Units} bytes {_cache.Bytes}");
+        _regions.Dispose();
         _cache.Dispose();
     }
 
@@ -139,45 +162,43 @@ internal sealed unsafe class Translator : IDisposable
         return true;
     }
 
-    private static readonly int s_hot = int.Parse(Environment.GetEnvironmentVariable("DOPPEL_HOT") ?? "3", System.Globalization.CultureInfo.InvariantCulture);
-
-    internal void Sample(ulong pc)
-    {
-        int mode = CurrentMode;
-        TranslatedPage? page = FindPage(pc, mode);
-        if (page is null) return;
-        int offset = (int)(pc & 0xFFF);
-        ref int count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(page.Samples, offset, out _);
-        if (++count != s_hot || _cache.IsFull || page.Code.HasRegion(offset)) return;
-        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        nint code = _cache.CompileRegion(_regionLifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
-        OptTime += System.Diagnostics.Stopwatch.GetTimestamp() - start;
-        Regions++;
-        if (code != 0) _jumps.Fill(mode, pc, code);
-    }
-
-    internal long OptTime;
-    internal int Regions;
-
-    private readonly bool _force = Environment.GetEnvironmentVariable("DOPPEL_OPT") == "1";
-
     private nint FindUnit(TranslatedPage page, int offset, bool quickOnly = false)
     {
         if (quickOnly ? page.Code.TryFindQuick(offset, out nint code) : page.Code.TryFind(offset, out code)) return code;
         if (_cache.IsFull) page = Restart(page);
+        if (_options.HotSamples == 0 && !quickOnly && TryOptimiseNow(page, offset, out code)) return code;
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        if (_force && !quickOnly)
-        {
-            nint region = _cache.CompileRegion(_regionLifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
-            if (region != 0) return region;
-        }
         return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
+    }
+
+    private bool TryOptimiseNow(TranslatedPage page, int offset, out nint code)
+    {
+        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        CompiledRegion? region = _regions.CompileNow(RequestOf(page, offset), bytes, _cache.NextRegionLink);
+        code = region?.Code ?? 0;
+        if (region is not null) _cache.Publish(region, page.Code);
+        return region is not null;
+    }
+
+    private RegionJobs.Request RequestOf(TranslatedPage page, int offset)
+    {
+        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        return new RegionJobs.Request(page, offset, FindNext(page, bytes));
+    }
+
+    private void CopyPage(TranslatedPage page, byte[] copy) => _memory.TryRead(page.Gpa, copy);
+
+    private void Publish(CompiledRegion region, TranslatedPage page)
+    {
+        _cache.Publish(region, page.Code);
+        // Indirect jumps to the entry find the region from now on.
+        _jumps.Clear();
     }
 
     // The cache is full: forget everything and begin again with the page at hand.
     private TranslatedPage Restart(TranslatedPage page)
     {
+        _regions.Cancel();
         _cache.Flush();
         _pages.Clear();
         FlushFetch(null);

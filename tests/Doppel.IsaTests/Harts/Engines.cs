@@ -1,4 +1,5 @@
 using Doppel.RiscV.Engines;
+using Doppel.RiscV.Translate;
 
 namespace Doppel.IsaTests.Harts;
 
@@ -9,7 +10,8 @@ internal static class Engines
     private static readonly Dictionary<string, Func<IRiscVEngine>> s_all = new(StringComparer.Ordinal)
     {
         ["interp"] = static () => new InterpreterEngine(),
-        ["jit"] = static () => new JitEngine(),
+        ["jit"] = static () => new JitEngine(JitOptions.Default with { HotSamples = -1 }),
+        ["jit-optimised"] = static () => new JitEngine(JitOptions.Default with { HotSamples = 0 }),
     };
 
     /// <summary>Names of all engines, as theory data.</summary>

@@ -1,0 +1,72 @@
+namespace Doppel.Jit.CodeCache;
+
+/// <summary>
+/// The translated units of one page of guest code in one mode. Direct links never leave a page, so a page is dropped as a whole.
+/// Thread contract: the thread that owns the cache.
+/// </summary>
+internal sealed class CodePage(ulong key)
+{
+    private const int HalfWords = 2048;
+
+    // Number of the unit that begins at each half-word, plus one: looked up at every exit that is not linked.
+    private readonly ushort[] _numbers = new ushort[HalfWords];
+    private readonly Dictionary<int, List<int>> _incoming = [];
+    private readonly Dictionary<int, nint> _replaced = [];
+    private nint[] _units = new nint[8];
+    private int _count;
+
+    /// <summary>What the guest side knows the page by.</summary>
+    internal ulong Key { get; } = key;
+
+    /// <summary>True once its code must not be entered or linked any more.</summary>
+    internal bool IsDropped { get; set; }
+
+    /// <summary>Finds the best code for an offset on the page.</summary>
+    internal bool TryFind(int offset, out nint code)
+    {
+        int number = _numbers[offset >> 1];
+        code = number == 0 ? 0 : _units[number - 1];
+        return number != 0;
+    }
+
+    /// <summary>Finds the quick translation for an offset on the page.</summary>
+    internal bool TryFindQuick(int offset, out nint code) =>
+        _replaced.TryGetValue(offset, out code) ? code != 0 : TryFind(offset, out code);
+
+    /// <summary>True if the code for an offset is an optimised region.</summary>
+    internal bool HasRegion(int offset) => _replaced.ContainsKey(offset);
+
+    /// <summary>Adds the quick translation for an offset that has none.</summary>
+    internal void AddQuick(int offset, nint code)
+    {
+        if (HasRegion(offset)) _replaced[offset] = code;
+        else Set(offset, code);
+    }
+
+    /// <summary>Lets a region take the place of the quick translation.</summary>
+    /// <returns>The links that lead to the latter.</returns>
+    internal IReadOnlyList<int> AddRegion(int offset, nint code)
+    {
+        _replaced[offset] = TryFind(offset, out nint quick) ? quick : 0;
+        Set(offset, code);
+        return _incoming.Remove(offset, out List<int>? links) ? links : [];
+    }
+
+    /// <summary>Notes that a link leads to the quick translation of an offset, though a region would do.</summary>
+    internal void AddIncoming(int offset, int link)
+    {
+        if (!_incoming.TryGetValue(offset, out List<int>? links)) _incoming[offset] = links = [];
+        links.Add(link);
+    }
+
+    private void Set(int offset, nint code)
+    {
+        ref ushort number = ref _numbers[offset >> 1];
+        if (number == 0)
+        {
+            if (_count == _units.Length) Array.Resize(ref _units, _count * 2);
+            number = (ushort)++_count;
+        }
+        _units[number - 1] = code;
+    }
+}
