@@ -27,8 +27,8 @@ internal enum NativeExit
 internal struct NativeFrame
 {
     internal const int BudgetAt = 0, ExitOffsetAt = 8, ExitLinkAt = 12, ExitAddressAt = 16, GuestMxcsrAt = 24, HostMxcsrAt = 28, FillHelperAt = 32;
-    internal const int MxcsrScratchAt = 40, FlagTableAt = 112, FlagTableBytes = 64;
-    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, Bytes = FlagTableAt + FlagTableBytes;
+    internal const int MxcsrScratchAt = 40, GoOnHelperAt = 176, FlagTableAt = 112, FlagTableBytes = 64;
+    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, Bytes = GoOnHelperAt + 16;
 
     /// <summary>The fields of the packed argument of <see cref="FillHelper"/>.</summary>
     internal const int PackedSizeShift = 12, PackedWrite = 1 << 14, PackedAtomic = 1 << 15, PackedBeforeShift = 16;
@@ -63,6 +63,13 @@ internal struct NativeFrame
     /// </summary>
     [FieldOffset(FillHelperAt)]
     internal nint FillHelper;
+
+    /// <summary>
+    /// Decides what follows after an exit with a <see cref="NativeExit"/> that is no end of the budget: (context, exit) to the address of
+    /// code, with <see cref="Budget"/> set anew, or zero to leave generated code.
+    /// </summary>
+    [FieldOffset(GoOnHelperAt)]
+    internal nint GoOnHelper;
 
     /// <summary>Upper half all ones: boxes a single. Padded to 16 bytes, as are the sign bits.</summary>
     [FieldOffset(BoxAt)]

@@ -49,16 +49,18 @@ internal sealed record Stubs
             Stubs stubs = new();
             nint start = Asm.Here;
             stubs.Enter = EmitEnter();
-            Label tail = Asm.NewLabel(), exit = Asm.NewLabel(), stored = Asm.NewLabel();
+            Label leave = Asm.NewLabel(), exit = Asm.NewLabel(), goOn = Asm.NewLabel(), goOnStored = Asm.NewLabel(), stored = Asm.NewLabel();
+            _goOnAway = Asm.NewLabel();
             stubs.ExitBudget = EmitExit(NativeExit.Budget, exit, hasAddress: false);
             stubs.ExitBudgetIndirect = EmitExit(NativeExit.BudgetIndirect, exit, hasAddress: true);
-            stubs.ExitLink = EmitExit(NativeExit.Link, exit, hasAddress: false);
-            stubs.ExitLookup = EmitExit(NativeExit.Lookup, exit, hasAddress: true);
-            stubs.ExitInterpret = EmitExit(NativeExit.Interpret, exit, hasAddress: false);
+            stubs.ExitLink = EmitExit(NativeExit.Link, goOn, hasAddress: false);
+            stubs.ExitLookup = EmitExit(NativeExit.Lookup, goOn, hasAddress: true);
+            stubs.ExitInterpret = EmitExit(NativeExit.Interpret, goOn, hasAddress: false);
             stubs.ExitBudgetStored = EmitExit(NativeExit.Budget, stored, hasAddress: false);
-            stubs.ExitInterpretStored = EmitExit(NativeExit.Interpret, stored, hasAddress: false);
-            EmitTail(exit, stored, tail);
-            stubs.Fill = EmitFill(tail);
+            stubs.ExitInterpretStored = EmitExit(NativeExit.Interpret, goOnStored, hasAddress: false);
+            EmitTail(exit, stored, leave);
+            EmitGoOn(goOn, goOnStored, leave);
+            stubs.Fill = EmitFill();
             stubs.FillKeep = EmitFillKeep();
             Asm.ResolveLabels();
             stubs.CodeBytes = (int)(Asm.Here - start);
@@ -92,21 +94,48 @@ internal sealed record Stubs
             return entry;
         }
 
-        private void EmitTail(Label exit, Label stored, Label tail)
+        private Label _goOnAway;
+
+        private void EmitTail(Label exit, Label stored, Label leave)
         {
             Asm.Bind(exit);
             StoreHomes();
             Asm.Bind(stored);
             Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
             Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
-            Asm.Bind(tail);
             Asm.Store(8, Field(NativeFrame.BudgetAt), HomeMap.Budget);
+            Asm.Bind(leave);
             Asm.Op(Alu.Add, true, Gpr.Rsp, 8);
             for (int i = s_saved.Length - 1; i >= 0; i--) Asm.Pop(s_saved[i]);
             Asm.Ret();
         }
 
-        private nint EmitFill(Label tail)
+        // Asks where to go on; eax holds the reason. Zero leaves, with a reason that is no end of the budget.
+        private void EmitGoOn(Label goOn, Label stored, Label leave)
+        {
+            Label nowhere = Asm.NewLabel();
+            Asm.Bind(goOn);
+            StoreHomes();
+            Asm.Bind(stored);
+            Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
+            Asm.Bind(_goOnAway);
+            Asm.Store(8, Field(NativeFrame.BudgetAt), HomeMap.Budget);
+            Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
+            Asm.Mov(false, Gpr.Rsi, Rax);
+            Asm.Call(Field(NativeFrame.GoOnHelperAt));
+            Asm.Test(true, Rax, Rax);
+            Asm.Jcc(Cond.E, nowhere);
+            Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));
+            Asm.Load(8, false, HomeMap.Budget, Field(NativeFrame.BudgetAt));
+            LoadHomes(volatileOnly: false);
+            Asm.Jmp(Rax);
+            Asm.Bind(nowhere);
+            Asm.MovImm(Rax, (int)NativeExit.Interpret);
+            Asm.Jmp(leave);
+        }
+
+        private nint EmitFill()
         {
             Asm.Align(16);
             nint entry = Asm.Here;
@@ -132,7 +161,7 @@ internal sealed record Stubs
             Asm.ShiftImm(Shift.Shr, false, Rdx, NativeFrame.PackedBeforeShift);
             Asm.Op(Alu.Sub, true, HomeMap.Budget, Rdx);
             Asm.MovImm(Rax, (int)NativeExit.Interpret);
-            Asm.Jmp(tail);
+            Asm.Jmp(_goOnAway);
             return entry;
         }
 

@@ -120,6 +120,17 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
 
     private protected abstract void DisposeEngine();
 
+    /// <summary>True if the run loop would do something before the next instruction.</summary>
+    private protected bool MustLookAround
+    {
+        get
+        {
+            HartContext* c = Hart.Context;
+            return Volatile.Read(ref c->Attention) != 0 || c->State.Waiting != 0 || Hart.InstructionFence || Hart.IsStopped
+                || (Hart.PendingInterrupts & c->State.Mie) != 0;
+        }
+    }
+
     private VcpuExit? LooksAround()
     {
         HartContext* c = Hart.Context;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Doppel.Core.Memory;
 using Doppel.Jit.Abi;
@@ -19,6 +21,9 @@ internal sealed unsafe class JitVcpu : HartVcpu
     private readonly JitContext* _context;
     private readonly InterpreterCore _core;
     private readonly Translator _translator;
+    private ExceptionDispatchInfo? _failure;
+    private long _given;
+    private bool _goesOn;
 
     internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, JitOptions options)
         : base(index, platform, harts, JitContext.TotalBytes)
@@ -28,6 +33,9 @@ internal sealed unsafe class JitVcpu : HartVcpu
         for (int i = 0; i < NativeFrame.FlagTableBytes; i++) _context->Frame.Flags[i] = (byte)ToGuestFlags((uint)i);
         delegate* unmanaged<JitContext*, ulong, uint, nint> fill = &Fill;
         _context->Frame.FillHelper = (nint)fill;
+        delegate* unmanaged<JitContext*, int, nint> goOn = &GoOn;
+        _context->Frame.GoOnHelper = (nint)goOn;
+        Hart.Engine = this;
         _core = new InterpreterCore(Hart);
         _translator = new Translator(Hart, _context, options);
     }
@@ -58,7 +66,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
             }
             c->CodePage = c->State.Pc & SoftTlb.PageMask;
             nint code = _translator.Find(c->State.Pc);
-            bool goesOn = code == 0 ? Interpret() : RunNative(code, (long)Math.Min((ulong)c->Budget, left - Lifter.MaxInstructions));
+            bool goesOn = code == 0 ? Interpret() : RunNative(code);
             if (!goesOn) return;
         }
     }
@@ -81,32 +89,96 @@ internal sealed unsafe class JitVcpu : HartVcpu
         return _core.Step();
     }
 
-    // Runs generated code, linking jumps as they are met, until something else is to be done. False if the run loop must look around.
-    private bool RunNative(nint code, long budget)
+    // Runs generated code until something else is to be done. False if the run loop must look around.
+    private bool RunNative(nint code)
     {
         HartContext* c = Hart.Context;
         ref NativeFrame frame = ref _context->Frame;
-        frame.Budget = budget;
+        frame.Budget = _given = NativeBudget;
         PrepareFloat();
         delegate* unmanaged<JitContext*, nint, int> enter;
         // SAFETY: the stub takes (context, code) by the System V ABI and returns the exit; code was emitted for this context.
         unsafe { enter = (delegate* unmanaged<JitContext*, nint, int>)_translator.EnterStub; }
-        NativeExit exit;
-        do
+        _goesOn = true;
+        NativeExit exit = (NativeExit)enter(_context, code);
+        if (exit is NativeExit.Budget or NativeExit.BudgetIndirect)
         {
-            exit = (NativeExit)enter(_context, code);
-            code = exit == NativeExit.Link && frame.Budget > 0 ? _translator.FindLinked(frame.ExitLink) : 0;
+            Account(exit);
+            _translator.Sample(c->State.Pc);
         }
-        while (code != 0);
-        c->Budget -= budget - frame.Budget;
+        if (_failure is { } failure)
+        {
+            _failure = null;
+            failure.Throw();
+        }
+        return _goesOn;
+    }
+
+    // Instructions that generated code may begin: where a run has an exact end, the interpreter finishes it.
+    private long NativeBudget => (long)Math.Min((ulong)Hart.Context->Budget, EndTicks - Hart.Context->Ticks - Lifter.MaxInstructions);
+
+    // After generated code: counts what has begun, and sets the pc.
+    private void Account(NativeExit exit)
+    {
+        HartContext* c = Hart.Context;
+        ref NativeFrame frame = ref _context->Frame;
+        c->Budget -= _given - frame.Budget;
+        _given = frame.Budget;
         bool hasAddress = exit is NativeExit.Lookup or NativeExit.BudgetIndirect;
         c->State.Pc = hasAddress ? frame.ExitAddress & ~1UL : c->CodePage + (ulong)(long)frame.ExitOffset;
         HarvestFloat();
-        if (exit is NativeExit.Budget or NativeExit.BudgetIndirect) _translator.Sample(c->State.Pc);
+    }
+
+    [UnmanagedCallersOnly]
+    private static nint GoOn(JitContext* context, int exit)
+    {
+        var self = Unsafe.As<JitVcpu>(Harts.Hart.Of(&context->Hart).Engine!);
+        try
+        {
+            return self.GoOn((NativeExit)exit);
+        }
+#pragma warning disable CA1031 // No exception may cross generated code: it goes on behind it.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            self._failure = ExceptionDispatchInfo.Capture(e);
+            return 0;
+        }
+    }
+
+    // Does what generated code does not, and finds where it goes on. Zero if the run loop is to be asked; the pc is in the state then.
+    private nint GoOn(NativeExit exit)
+    {
+        HartContext* c = Hart.Context;
+        Account(exit);
+        if (exit == NativeExit.Link && c->Budget > 0 && EndTicks - c->Ticks > Lifter.MaxInstructions)
+        {
+            nint linked = _translator.FindLinked(_context->Frame.ExitLink);
+            if (linked != 0) return Enter(linked);
+        }
         if (exit == NativeExit.Lookup) JumpMisses++;
-        if (exit != NativeExit.Interpret) return true;
-        if (frame.ExitOffset == 0xFFE) _translator.Straddled(c->CodePage);
-        return Interpret();
+        if (exit == NativeExit.Interpret)
+        {
+            if (_context->Frame.ExitOffset == 0xFFE) _translator.Straddled(c->CodePage);
+            if (!Interpret() && MustLookAround)
+            {
+                _goesOn = false;
+                return 0;
+            }
+        }
+        if (c->Budget <= 0 || EndTicks - c->Ticks <= Lifter.MaxInstructions) return 0;
+        ulong pc = c->State.Pc;
+        c->CodePage = pc & SoftTlb.PageMask;
+        nint code = _translator.FindKnown(pc);
+        if (code == 0) code = _translator.Find(pc);
+        return code == 0 ? 0 : Enter(code);
+    }
+
+    private nint Enter(nint code)
+    {
+        _context->Frame.Budget = _given = NativeBudget;
+        PrepareFloat();
+        return code;
     }
 
     // While FS is Dirty no instruction has to mark it, and the host knows all rounding modes but round-to-nearest-ties-to-max-magnitude.

@@ -70,6 +70,9 @@ internal sealed unsafe class Hart : IDisposable
     /// <summary>The interpreter of this hart, which finds itself here from inside an instruction's body.</summary>
     internal object? Interpreter { get; set; }
 
+    /// <summary>The engine's object for this hart, which finds itself here from inside generated code.</summary>
+    internal object? Engine { get; set; }
+
     /// <summary>A page was armed: no TLB may keep letting stores to it pass unseen. Other harts follow when they next look around.</summary>
     internal void StoresMustReport(ulong gpa)
     {

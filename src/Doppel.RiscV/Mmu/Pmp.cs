@@ -22,6 +22,7 @@ internal sealed unsafe class Pmp(HartContext* context)
     private readonly ulong[] _first = new ulong[Regions];
     private readonly ulong[] _last = new ulong[Regions];
     private int _active;
+    private bool _isOpen;
 
     /// <summary>Works the regions out anew, after a CSR changed.</summary>
     internal void Update()
@@ -40,11 +41,24 @@ internal sealed unsafe class Pmp(HartContext* context)
             };
             if (_last[i] >= _first[i]) _active = i + 1;
         }
+        _isOpen = IsOpen();
+    }
+
+    // What firmware sets up where it protects nothing: the first region that is not empty allows everything everywhere.
+    private bool IsOpen()
+    {
+        for (int i = 0; i < _active; i++)
+        {
+            if (_last[i] < _first[i]) continue;
+            return _first[i] == 0 && _last[i] >= (1UL << 56) - 1 && (context->State.Pmpcfg[i] & 7) == 7;
+        }
+        return false;
     }
 
     /// <summary>True if all bytes of a physical range may be accessed.</summary>
     internal bool Allows(ulong address, ulong length, AccessType access, uint privilege)
     {
+        if (_isOpen && address < 1UL << 56) return true;
         ulong last = address + length - 1;
         for (int i = 0; i < _active; i++)
         {
@@ -61,6 +75,7 @@ internal sealed unsafe class Pmp(HartContext* context)
     /// <summary>True if no region begins or ends inside the page: one answer then holds for all of it.</summary>
     internal bool IsUniform(ulong page)
     {
+        if (_isOpen) return true;
         ulong last = page + 0xFFF;
         for (int i = 0; i < _active; i++)
         {

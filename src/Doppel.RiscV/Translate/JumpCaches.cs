@@ -37,6 +37,12 @@ internal sealed unsafe class JumpCaches
         _filter[(page >> 6) & 15] |= 1UL << (int)(page & 63);
     }
 
+    internal nint Find(int mode, ulong address)
+    {
+        JumpCacheEntry* entry = JitContext.JumpCacheOf(_context, mode) + ((int)(address & JumpCacheEntry.IndexMask) >> 1);
+        return entry->Address == address ? entry->Code : 0;
+    }
+
     /// <summary>False if no entry of any mode is for the page of this address.</summary>
     internal bool MayHold(ulong address)
     {

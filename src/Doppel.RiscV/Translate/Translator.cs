@@ -60,6 +60,9 @@ internal sealed unsafe class Translator : IDisposable
         return code;
     }
 
+    /// <summary>The code for an address in the current mode, if generated code would find it by itself; else zero.</summary>
+    internal nint FindKnown(ulong pc) => _jumps.Find(CurrentMode, pc);
+
     /// <summary>Finds or makes the code that an unlinked jump wants, and links the two. Zero when the page is gone.</summary>
     internal nint FindLinked(int link)
     {
