@@ -27,6 +27,15 @@ internal sealed class BytePipe(int capacity)
         }
     }
 
+    /// <summary>True when the writer has completed, read or not.</summary>
+    internal bool IsCompleted
+    {
+        get
+        {
+            lock (_gate) return _completed;
+        }
+    }
+
     /// <summary>Bytes that wait to be read.</summary>
     internal int Count
     {

@@ -1,9 +1,11 @@
 namespace Doppel.Devices.Backends.Char;
 
-/// <summary>A queue of bytes with a bound. Thread contract: none; its owner locks.</summary>
+/// <summary>A queue of bytes with a bound; it takes memory as it needs it. Thread contract: none; its owner locks.</summary>
 internal sealed class ByteRing(int capacity)
 {
-    private byte[] _bytes = new byte[capacity];
+    private const int FirstLength = 4096;
+
+    private byte[] _bytes = new byte[Math.Min(capacity, FirstLength)];
     private int _head;
 
     internal int Count { get; private set; }
@@ -13,6 +15,8 @@ internal sealed class ByteRing(int capacity)
     internal int Write(ReadOnlySpan<byte> source)
     {
         source = source[..Math.Min(source.Length, Room)];
+        int needed = Count + source.Length;
+        if (needed > _bytes.Length) Grow(Math.Min(capacity, Math.Max(needed, _bytes.Length * 2)));
         Append(source);
         return source.Length;
     }

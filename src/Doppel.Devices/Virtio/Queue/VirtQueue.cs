@@ -89,6 +89,9 @@ public sealed class VirtQueue
         if (!_memory.TryWrite(_state.UsedRing + 2, _state.NextUsed)) Fail("the used ring lies outside guest memory");
     }
 
+    /// <summary>True if a request waits to be taken.</summary>
+    public bool HasRequests => IsRunning && TryReadAvailableIndex(out ushort available) && available != _state.NextAvailable;
+
     /// <summary>True while a request that was taken is still the device's: until the queue is reset.</summary>
     public bool Owns(VirtQueueChain chain) => _state.Ready && chain.Generation == _generation;
 

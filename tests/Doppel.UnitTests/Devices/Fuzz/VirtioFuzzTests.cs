@@ -4,6 +4,7 @@ using Doppel.Devices.Virtio;
 using Doppel.Devices.Virtio.Block;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Entropy;
+using Doppel.Devices.Virtio.Vsock;
 using Doppel.Host;
 using Xunit.Abstractions;
 
@@ -50,6 +51,15 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
             time.Advance(1_000);
         });
         Assert.True(received > 1000, "the driver was too hostile to reach the host");
+    }
+
+    [Fact]
+    public void Vsock_HostileDriver_StaysConform()
+    {
+        using VsockHost host = new();
+        ManualTime time = new();
+        using VirtioVsock device = new(host, 3, time);
+        Run(device, _ => time.Advance(1_000));
     }
 
     [Fact]
