@@ -33,6 +33,11 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Ports of the virtio console device by name.</summary>
     public IReadOnlyDictionary<string, VirtualMachinePort> Ports { get; }
 
+    /// <summary>Sockets between host and guest.</summary>
+    /// <exception cref="VirtualMachineException">The machine has none: <see cref="VirtualMachineConfig.Vsock"/> is null.</exception>
+    public VirtualMachineVsock Vsock => _backends.Vsock is { } port ? new VirtualMachineVsock(port.Host)
+        : throw new VirtualMachineException("The machine has no sockets; give it some with VirtualMachineConfig.Vsock.");
+
     /// <summary>Checks a configuration, reads its files, builds the machine and lets it run.</summary>
     /// <param name="config">What to build.</param>
     /// <param name="cancellationToken">Ends the start, and later the machine: its exit is then <see cref="VirtualMachineExitReason.Cancelled"/>.</param>

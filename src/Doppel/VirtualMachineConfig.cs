@@ -51,6 +51,9 @@ public sealed record VirtualMachineConfig
     /// </summary>
     public IReadOnlyList<ConsolePortConfig> ConsolePorts { get; init; } = [];
 
+    /// <summary>Sockets between host and guest (virtio-vsock); null for no such device.</summary>
+    public VsockConfig? Vsock { get; init; }
+
     /// <summary>Longest time that the machine may run, in host time, before it ends with <see cref="VirtualMachineExitReason.Timeout"/>; null for no limit.</summary>
     public TimeSpan? Timeout { get; init; }
 
@@ -136,6 +139,15 @@ public sealed record SerialConfig(SerialKind Kind, string? Path = null)
     /// <summary>Nowhere.</summary>
     public static SerialConfig Null { get; } = new(SerialKind.Null);
 }
+
+/// <summary>The virtio socket device; its host end is <see cref="VirtualMachine.Vsock"/>.</summary>
+/// <param name="GuestCid">Address of the guest: 3 or above. Guests of different machines may have the same one.</param>
+/// <param name="SocketPath">
+/// A Unix domain socket for other programs, or null: who connects and sends <c>CONNECT port</c> and a line feed is connected to that port of the
+/// guest, and a guest that connects to port N of the host, on which the library does not listen, reaches the socket at this path followed by
+/// <c>_N</c>. Firecracker's tools speak this.
+/// </param>
+public sealed record VsockConfig(uint GuestCid = 3, string? SocketPath = null);
 
 /// <summary>One port of the virtio console device; its host end is <see cref="VirtualMachine.Ports"/>.</summary>
 /// <param name="Name">Name in the guest, unique in the machine.</param>

@@ -75,11 +75,13 @@ public static class VirtualMachineConfigValidator
 
     private static void CheckDevices(VirtualMachineConfig config, List<string> problems)
     {
-        int room = VirtioSlots - 1 - (config.ConsolePorts.Count > 0 ? 1 : 0);
+        int room = VirtioSlots - 1 - (config.ConsolePorts.Count > 0 ? 1 : 0) - (config.Vsock is not null ? 1 : 0);
         if (config.Disks.Count > room)
             problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room}");
         if (config.Serial.Kind is SerialKind.File or SerialKind.Socket && string.IsNullOrEmpty(config.Serial.Path))
             problems.Add("--serial: file and socket need a path, as in --serial file:boot.log");
+        if (config.Vsock is { GuestCid: < 3 or uint.MaxValue })
+            problems.Add($"vsock: {config.Vsock.GuestCid} is no address of a guest; give one from 3 to {uint.MaxValue - 1}");
         if (config.ConsolePorts.Count > MaxConsolePorts)
             problems.Add($"console ports: {config.ConsolePorts.Count} are too many; the limit is {MaxConsolePorts}");
         foreach (IGrouping<string, ConsolePortConfig> group in config.ConsolePorts.GroupBy(p => p.Name, StringComparer.Ordinal))

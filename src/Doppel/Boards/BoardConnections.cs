@@ -2,9 +2,15 @@ using Doppel.Core.Execution;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio.Console;
+using Doppel.Devices.Virtio.Vsock;
 using Doppel.RiscV.Engines;
 
 namespace Doppel.Boards;
+
+/// <summary>The socket device of a board.</summary>
+/// <param name="Host">The host's end.</param>
+/// <param name="GuestCid">Address of the guest.</param>
+internal sealed record VsockPort(VsockHost Host, uint GuestCid);
 
 /// <summary>
 /// What a board is given by the host. It outlives the board: when the guest reboots, a new board takes it over.
@@ -22,6 +28,9 @@ internal sealed record BoardConnections
 
     /// <summary>Disks in order.</summary>
     public required IReadOnlyList<IBlockBackend> Disks { get; init; }
+
+    /// <summary>The host's end of the socket device; null for no such device.</summary>
+    public VsockPort? Vsock { get; init; }
 
     /// <summary>Receives, on any thread, one line when something goes wrong that the guest or the host's files are to blame for.</summary>
     public required Action<string> Log { get; init; }

@@ -8,12 +8,13 @@ using Doppel.Devices.Virtio.Block;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Entropy;
 using Doppel.Devices.Virtio.Transport;
+using Doppel.Devices.Virtio.Vsock;
 
 namespace Doppel.Boards;
 
 /// <summary>
-/// The virtio devices of a board: disks from the first slot on, so that the guest's names follow the configuration, console and entropy
-/// in the last ones; slots in between are empty. Thread contract: one owner.
+/// The virtio devices of a board: disks from the first slot on, so that the guest's names follow the configuration, sockets, console and
+/// entropy in the last ones; slots in between are empty. Thread contract: one owner.
 /// </summary>
 internal sealed class VirtioSlots : IDisposable
 {
@@ -31,6 +32,7 @@ internal sealed class VirtioSlots : IDisposable
         foreach (IBlockBackend backend in connections.Disks) slots[disk] = new VirtioBlock(backend, $"doppel-{disk++}", time, connections.Log);
         slots[last] = new VirtioEntropy(config.Time == TimePolicy.RealTime ? EntropySources.Host : EntropySources.CreateSeeded(config.Seed));
         if (connections.Ports.Count > 0) slots[last - 1] = _console = new VirtioConsole(connections.Ports, s_size, time);
+        if (connections.Vsock is { } vsock) slots[last - 2] = new VirtioVsock(vsock.Host, vsock.GuestCid, time);
         for (int i = 0; i < slots.Length; i++)
         {
             BoardSlot slot = RiscVVirtMap.Virtio(i);

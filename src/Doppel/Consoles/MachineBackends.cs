@@ -1,5 +1,7 @@
+using Doppel.Boards;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
+using Doppel.Devices.Virtio.Vsock;
 
 namespace Doppel.Consoles;
 
@@ -25,6 +27,7 @@ internal sealed class MachineBackends : IDisposable
             foreach (IBlockBackend disk in _disks) disk.Dispose();
             throw;
         }
+        if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
         ConsolePorts = [.. config.ConsolePorts.Select(static p => new VirtualMachinePort(p, new CharChannel()))];
         Ports = ConsolePorts.ToDictionary(static p => p.Name, StringComparer.Ordinal);
     }
@@ -34,6 +37,9 @@ internal sealed class MachineBackends : IDisposable
 
     /// <summary>The other end of the guest's serial line.</summary>
     public ICharBackend Serial { get; }
+
+    /// <summary>The host's end of the guest's sockets, and the guest's address; null if the machine has none.</summary>
+    public VsockPort? Vsock { get; }
 
     /// <summary>Disks in order.</summary>
     public IReadOnlyList<IBlockBackend> Disks => _disks;
@@ -58,6 +64,7 @@ internal sealed class MachineBackends : IDisposable
     public void HangUp()
     {
         Serial.Dispose();
+        Vsock?.Host.Dispose();
         foreach (VirtualMachinePort port in ConsolePorts) port.Channel.Dispose();
     }
 

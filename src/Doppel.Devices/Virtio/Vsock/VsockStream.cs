@@ -1,5 +1,3 @@
-using Doppel.Devices.Backends.Char;
-
 namespace Doppel.Devices.Virtio.Vsock;
 
 /// <summary>
