@@ -2,6 +2,7 @@ using Doppel.Boards;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio.Vsock;
+using Doppel.Sockets;
 
 namespace Doppel.Consoles;
 
@@ -11,6 +12,7 @@ namespace Doppel.Consoles;
 internal sealed class MachineBackends : IDisposable
 {
     private readonly List<IBlockBackend> _disks = [];
+    private readonly VsockUnixFront? _front;
     private int _disposed;
 
     /// <summary>Opens files and sockets.</summary>
@@ -20,14 +22,16 @@ internal sealed class MachineBackends : IDisposable
         try
         {
             foreach (DiskConfig disk in config.Disks) _disks.Add(Open(disk));
+            if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
+            _front = config.Vsock?.SocketPath is { } path ? OpenFront(path, Vsock!.Host) : null;
             Serial = Connect(config.Serial, Console);
         }
         catch
         {
+            _front?.Dispose();
             foreach (IBlockBackend disk in _disks) disk.Dispose();
             throw;
         }
-        if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
         ConsolePorts = [.. config.ConsolePorts.Select(static p => new VirtualMachinePort(p, new CharChannel()))];
         Ports = ConsolePorts.ToDictionary(static p => p.Name, StringComparer.Ordinal);
     }
@@ -65,6 +69,7 @@ internal sealed class MachineBackends : IDisposable
     {
         Serial.Dispose();
         Vsock?.Host.Dispose();
+        _front?.Dispose();
         foreach (VirtualMachinePort port in ConsolePorts) port.Channel.Dispose();
     }
 
@@ -77,6 +82,18 @@ internal sealed class MachineBackends : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new VirtualMachineException($"--disk {disk.Path}: {e.Message}", e);
+        }
+    }
+
+    private static VsockUnixFront OpenFront(string path, VsockHost host)
+    {
+        try
+        {
+            return new VsockUnixFront(path, host);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or System.Net.Sockets.SocketException)
+        {
+            throw new VirtualMachineException($"vsock socket {path}: {e.Message}", e);
         }
     }
 

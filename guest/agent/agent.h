@@ -1,0 +1,86 @@
+/* The agent's parts and the protocol they speak; docs/guest-agent.md describes it. */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include "sys.h"
+
+enum {
+	MAGIC = 0x414C5044, VERSION = 1, HOST_PORT = 1, HOST_CID = 2,
+	HEADER = 12, MAX_PAYLOAD = 65536, WINDOW = 65536, CHANNELS = 128,
+};
+
+enum frame_type {
+	F_HELLO = 0x01,
+	F_EXEC = 0x10, F_SIGNAL = 0x11, F_RESIZE = 0x12,
+	F_PULL = 0x20, F_PUSH = 0x21,
+	F_PROCESSES = 0x30, F_POWER = 0x31, F_SYNC = 0x32, F_PING = 0x33, F_KILL = 0x34, F_SET_TIME = 0x35,
+	F_DATA = 0x40, F_END = 0x41, F_CREDIT = 0x42, F_ENTRY = 0x43,
+	F_RESULT = 0x50, F_CANCEL = 0x51,
+};
+
+enum { STREAM_IN = 0, STREAM_OUT = 1, STREAM_ERROR = 2 };
+enum { RESULT_EXIT = 0, RESULT_SIGNAL = 1, RESULT_FAILURE = 2 };
+enum { EXEC_TTY = 1, EXEC_INPUT = 2 };
+enum { PULL_RECURSIVE = 1, PULL_FOLLOW = 2, PULL_NO_CONTENT = 4 };
+enum { PUSH_KEEP_OWNER = 1 };
+enum channel_kind { FREE = 0, EXEC, PULL, PUSH };
+
+struct frame { u32 length, channel; u8 type, stream; u8 *payload; };
+
+struct channel {
+	u32 id;
+	u8 kind;
+	u8 tty, exited, input_ended, aborted;
+	int pid, status;
+	int fds[3];        /* our ends of the process's streams, -1 where closed; on a terminal all are fds[1] */
+	i32 credit[3];     /* bytes the host takes of each stream; below zero where an entry was longer */
+	u32 head, count;   /* input that the process has not taken */
+	u32 returned;      /* input taken of which the host was not told */
+	void *work;        /* of pull and push */
+	u8 input[WINDOW];
+};
+
+/* wire.c: frames to and from the host */
+int wire_read(void);               /* reads what has come and handles it; 0 when the host is gone */
+void wire_open(int fd);
+int wire_flush(void);
+void send_frame(u32 channel, u8 type, u8 stream, const void *payload, u32 length);
+void send_frame2(u32 channel, u8 type, u8 stream, const void *a, u32 a_length, const void *b, u32 b_length);
+void send_result(u32 channel, u32 kind, u32 value, const void *data, u32 length);
+void send_failure(u32 channel, long error);
+u32 get32(const u8 *at);
+u64 get64(const u8 *at);
+void put32(u8 *at, u32 value);
+void put64(u8 *at, u64 value);
+
+/* agent.c */
+void handle(const struct frame *frame);
+struct channel *find_channel(u32 id);
+struct channel *new_channel(u32 id, u8 kind);
+void free_channel(struct channel *channel);
+
+/* exec.c */
+void exec_start(const struct frame *frame);
+void exec_input(struct channel *channel, const u8 *bytes, u32 length);
+void exec_end_input(struct channel *channel);
+void exec_signal(struct channel *channel, u32 signal);
+void exec_resize(struct channel *channel, u16 columns, u16 rows);
+void exec_reaped(int pid, int status);
+void exec_pump(struct channel *channel, int which, short events);
+void exec_finish(struct channel *channel);
+void exec_abort(struct channel *channel);
+
+/* files.c */
+void pull_start(const struct frame *frame);
+void pull_pump(struct channel *channel);
+void pull_free(struct channel *channel);
+void push_start(const struct frame *frame);
+void push_entry(struct channel *channel, const u8 *bytes, u32 length);
+void push_data(struct channel *channel, const u8 *bytes, u32 length);
+void push_end(struct channel *channel);
+void push_free(struct channel *channel);
+
+/* processes.c */
+void list_processes(u32 channel);
+
+#endif

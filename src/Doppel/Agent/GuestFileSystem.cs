@@ -1,0 +1,197 @@
+namespace Doppel.Agent;
+
+/// <summary>
+/// The files of a guest. Paths of the guest are absolute, or are taken from its root folder. Thread contract: all members from any thread.
+/// </summary>
+public sealed class GuestFileSystem
+{
+    private const UnixFileMode PlainMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+    private const int Piece = 32 << 10;
+
+    private readonly Func<CancellationToken, Task<AgentConnection>> _connect;
+
+    internal GuestFileSystem(Func<CancellationToken, Task<AgentConnection>> connect) => _connect = connect;
+
+    /// <summary>Tells what a file is; a link at the end of the path is followed.</summary>
+    /// <returns>Null if there is none.</returns>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    public async Task<GuestFileInfo?> FindAsync(string path, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            AgentPull pull = await PullAsync(path, AgentPull.Options.NoContent | AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
+            GuestFileInfo? found = null;
+            while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece) found ??= piece.Entry;
+            return found;
+        }
+        catch (GuestAgentException e) when (e.ErrorNumber is 2 or 20)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Lists a folder and all below it.</summary>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    public async Task<IReadOnlyList<GuestFileInfo>> ListAsync(string path, CancellationToken cancellationToken = default)
+    {
+        const AgentPull.Options Options = AgentPull.Options.Recursive | AgentPull.Options.NoContent | AgentPull.Options.FollowLink;
+        AgentPull pull = await PullAsync(path, Options, cancellationToken).ConfigureAwait(false);
+        List<GuestFileInfo> entries = [];
+        while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
+        {
+            if (piece.Entry is { Path.Length: > 0 } entry) entries.Add(entry);
+        }
+        return entries;
+    }
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="path">Path in the guest.</param>
+    /// <param name="destination">Receives its bytes.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    public async Task ReadAsync(string path, Stream destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        AgentPull pull = await PullAsync(path, AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
+        await UseAsync(pull, async () =>
+        {
+            while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
+            {
+                if (piece.Entry is { Kind: GuestFileKind.Folder }) throw new GuestAgentException($"The guest cannot read {path}", 21, null);
+                await destination.WriteAsync(piece.Bytes, cancellationToken).ConfigureAwait(false);
+            }
+        }).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads a whole file into memory.</summary>
+    /// <param name="path">Path in the guest.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    /// <exception cref="IOException">The file is longer than an array can be.</exception>
+    public async Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken = default)
+    {
+        MemoryStream bytes = new();
+        await ReadAsync(path, bytes, cancellationToken).ConfigureAwait(false);
+        return bytes.ToArray();
+    }
+
+    /// <summary>Writes a file, in place of one that is there.</summary>
+    /// <param name="path">Path in the guest; its folder must be there.</param>
+    /// <param name="content">The bytes.</param>
+    /// <param name="mode">Permissions.</param>
+    /// <param name="cancellationToken">Gives up; part of the file may be written.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    public Task WriteAsync(string path, ReadOnlyMemory<byte> content, UnixFileMode mode = PlainMode, CancellationToken cancellationToken = default) =>
+        PushAsync(path, async input =>
+        {
+            await SendEntryAsync(input, new GuestFileInfo("", GuestFileKind.File, mode, content.Length) { ModifiedNs = await NowAsync(cancellationToken).ConfigureAwait(false) }, cancellationToken)
+                .ConfigureAwait(false);
+            await input.SendAsync(AgentFrameType.Data, content, Piece, cancellationToken).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>Copies a file, a link, or a folder and all below it, into the guest. In the guest it belongs to root.</summary>
+    /// <param name="source">Path on the host.</param>
+    /// <param name="destination">Path in the guest. Where a folder is there, the copy goes into it, under its own name, as with <c>cp</c>.</param>
+    /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    /// <exception cref="IOException">The host cannot read the source.</exception>
+    public async Task CopyInAsync(string source, string destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        string path = Path.GetFullPath(source);
+        if (!Path.Exists(path) && new FileInfo(path).LinkTarget is null) throw new FileNotFoundException($"{source}: there is no such file or folder on the host");
+        GuestFileInfo? there = await FindAsync(destination, cancellationToken).ConfigureAwait(false);
+        string name = Path.GetFileName(path.TrimEnd('/'));
+        string target = there is { Kind: GuestFileKind.Folder } && name.Length != 0 ? GuestPath.Join(destination, name) : destination;
+        await PushAsync(target, async input =>
+        {
+            foreach ((string file, GuestFileInfo entry) in HostTree.Walk(path)) await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Copies a file, a link, or a folder and all below it, out of the guest. Devices and sockets are left out; so are set-user-ID bits. Links are
+    /// copied as they are, wherever they lead.
+    /// </summary>
+    /// <param name="source">Path in the guest.</param>
+    /// <param name="destination">Path on the host. Where a folder is there, the copy goes into it, under its own name, as with <c>cp</c>.</param>
+    /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, names paths elsewhere on the host, or is gone.</exception>
+    /// <exception cref="IOException">The host cannot write the copy.</exception>
+    public async Task CopyOutAsync(string source, string destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(destination);
+        string name = GuestPath.NameOf(source), path = Path.GetFullPath(destination);
+        string target = Directory.Exists(path) && name.Length != 0 ? Path.Combine(path, name) : path;
+        AgentPull pull = await PullAsync(source, AgentPull.Options.Recursive, cancellationToken).ConfigureAwait(false);
+        using PulledTree tree = new(target);
+        await UseAsync(pull, async () =>
+        {
+            while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
+            {
+                if (piece.Entry is { } entry) tree.Begin(entry);
+                else tree.Append(piece.Bytes);
+            }
+        }).ConfigureAwait(false);
+        tree.Complete();
+    }
+
+    private static async Task UseAsync(AgentPull pull, Func<Task> use)
+    {
+        try
+        {
+            await use().ConfigureAwait(false);
+        }
+        catch
+        {
+            pull.Cancel();
+            throw;
+        }
+    }
+
+    private static ValueTask SendEntryAsync(AgentWriteStream input, GuestFileInfo entry, CancellationToken cancellationToken)
+    {
+        byte[] bytes = AgentEntry.Write(entry);
+        return input.SendAsync(AgentFrameType.Entry, bytes, bytes.Length, cancellationToken);
+    }
+
+    private static async Task SendFileAsync(AgentWriteStream input, string file, GuestFileInfo entry, CancellationToken cancellationToken)
+    {
+        await SendEntryAsync(input, entry, cancellationToken).ConfigureAwait(false);
+        if (entry.Kind != GuestFileKind.File) return;
+        using FileStream content = new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        byte[] buffer = new byte[Piece];
+        for (int count; (count = await content.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+            await input.SendAsync(AgentFrameType.Data, buffer.AsMemory(0, count), Piece, cancellationToken).ConfigureAwait(false);
+    }
+
+    // The time of a file that never was on the host is the guest's.
+    private async Task<long> NowAsync(CancellationToken cancellationToken) => (await new GuestAgent(_connect).PingAsync(cancellationToken).ConfigureAwait(false)).Wall;
+
+    private async Task<AgentPull> PullAsync(string path, AgentPull.Options options, CancellationToken cancellationToken)
+    {
+        AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
+        return await AgentPull.StartAsync(connection, path, options).ConfigureAwait(false);
+    }
+
+    private async Task PushAsync(string path, Func<AgentWriteStream, Task> send, CancellationToken cancellationToken)
+    {
+        AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
+        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Push, GuestPath.Encode(0, path)).ConfigureAwait(false);
+        try
+        {
+            await send(request.Input).ConfigureAwait(false);
+            request.Input.Complete();
+        }
+        catch (Exception e) when (request.Result.IsCompleted && e is IOException or GuestAgentException)
+        {
+            // The guest has refused; why, its result tells.
+        }
+        catch
+        {
+            request.Cancel(signal: 9);
+            throw;
+        }
+        await request.FinishAsync($"The guest cannot write {path}", cancellationToken).ConfigureAwait(false);
+    }
+}
