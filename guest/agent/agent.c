@@ -66,8 +66,10 @@ static void power(u32 channel, u32 what)
 		return;
 	}
 	int is_systemd = read_file("/proc/1/comm", name, sizeof name) > 0 && begins(name, "systemd\n");
-	long error = call2(SYS_kill, 1, is_systemd ? systemd[what] : busybox[what]);
-	send_result(channel, error < 0 ? RESULT_FAILURE : RESULT_EXIT, (u32)(error < 0 ? -error : 0), 0, 0);
+	/* The answer first: process 1 ends all others, and this is one of them. */
+	send_result(channel, RESULT_EXIT, 0, 0, 0);
+	wire_flush();
+	call2(SYS_kill, 1, is_systemd ? systemd[what] : busybox[what]);
 }
 
 static void ping(const struct frame *frame)
@@ -204,11 +206,11 @@ static int pump_pulls(void)
 	return busy;
 }
 
-static void serve(int host, int children)
+static void serve(int host, int to_host, int children)
 {
 	static const struct timespec at_once;
 	u8 hello[12];
-	wire_open(host);
+	wire_open(host, to_host);
 	put32(hello, MAGIC);
 	put32(hello + 4, VERSION);
 	put32(hello + 8, WINDOW);
@@ -271,22 +273,31 @@ static void forget_all(void)
 		if (channels[i].kind != FREE) cancel(&channels[i], SIGHUP);
 }
 
-__attribute__((noreturn, used)) void agent_main(void)
+/* With an argument, any, it serves its standard streams, once: for tests. */
+__attribute__((noreturn, used)) void agent_main(const long *stack_at_start)
 {
-	struct { u64 handler, flags, mask; } ignore = { SIG_IGN, 0, 0 };
+	struct { u64 handler, flags, mask; } ignore = { SIG_IGN, 0, 0 }, normal = { SIG_DFL, 0, 0 };
 	u64 child_mask = 1UL << (SIGCHLD - 1);
 	i64 pause = SECOND / 100;
 	/* Streams of ours below 3 would be in the way of a child's. */
 	while (sys_open("/dev/null", O_RDWR, 0) < 2) ;
+	/* A shell has started this in the background, where it ignores what its own children should not. */
+	for (int signal = 1; signal < 32; signal++) call4(SYS_rt_sigaction, signal, &normal, 0, 8);
 	call4(SYS_rt_sigaction, SIGPIPE, &ignore, 0, 8);
+	call0(SYS_setsid);
 	call4(SYS_rt_sigprocmask, 0, &child_mask, 0, 8);
 	int children = (int)call4(SYS_signalfd4, -1, &child_mask, 8, O_CLOEXEC | O_NONBLOCK);
 	call1(SYS_chdir, "/");
+	if (stack_at_start[0] > 1) {
+		serve(0, 1, children);
+		forget_all();
+		sys_exit(0);
+	}
 	for (;;) {
 		int host = dial();
 		if (host < 0) host = open_port();
 		if (host >= 0) {
-			serve(host, children);
+			serve(host, host, children);
 			sys_close(host);
 			forget_all();
 			pause = SECOND / 100;

@@ -42,7 +42,7 @@ struct channel {
 
 /* wire.c: frames to and from the host */
 int wire_read(void);               /* reads what has come and handles it; 0 when the host is gone */
-void wire_open(int fd);
+void wire_open(int in, int out);
 int wire_flush(void);
 void send_frame(u32 channel, u8 type, u8 stream, const void *payload, u32 length);
 void send_frame2(u32 channel, u8 type, u8 stream, const void *a, u32 a_length, const void *b, u32 b_length);

@@ -17,15 +17,13 @@ static char *strings[MOST_STRINGS + 16];
 static u8 stack[CHILD_STACK] __attribute__((aligned(16)));
 static char variables[5][320];
 
-static void child_execute(struct launch *launch)
+/* Comes back, with the error, only if no program could be executed. */
+static long child_execute(const struct launch *launch)
 {
 	static char candidate[PATH_MAX];
 	const char *name = launch->arguments[0];
-	if (find(name, '/')) {
-		launch->error = call3(SYS_execve, name, launch->arguments, launch->environment);
-		return;
-	}
-	launch->error = -ENOENT;
+	if (find(name, '/')) return call3(SYS_execve, name, launch->arguments, launch->environment);
+	long worst = -ENOENT;
 	for (const char *at = launch->path; *at;) {
 		const char *end = find(at, ':');
 		size_t folder = end ? (size_t)(end - at) : length_of(at), length = length_of(name);
@@ -34,11 +32,12 @@ static void child_execute(struct launch *launch)
 			candidate[folder] = '/';
 			memcpy(candidate + folder + 1, name, length + 1);
 			long error = call3(SYS_execve, candidate, launch->arguments, launch->environment);
-			if (error != -ENOENT && error != -ENOTDIR) launch->error = error;
+			if (error != -ENOENT && error != -ENOTDIR) worst = error;
 		}
 		if (!end) break;
 		at = end + 1;
 	}
+	return worst;
 }
 
 /* Runs in the agent's memory, on a stack of its own, while the agent sleeps. */
@@ -54,13 +53,14 @@ static void child(void *argument)
 	call3(SYS_dup3, launch->in, 0, 0);
 	call3(SYS_dup3, launch->out, 1, 0);
 	call3(SYS_dup3, launch->error_out, 2, 0);
-	launch->error = call1(SYS_chdir, launch->folder);
-	if (launch->error >= 0 && (launch->uid || launch->gid)) {
+	long error = call1(SYS_chdir, launch->folder);
+	if (error >= 0 && (launch->uid || launch->gid)) {
 		call2(SYS_setgroups, 0, 0);
-		launch->error = call1(SYS_setgid, launch->gid);
-		if (launch->error >= 0) launch->error = call1(SYS_setuid, launch->uid);
+		error = call1(SYS_setgid, launch->gid);
+		if (error >= 0) error = call1(SYS_setuid, launch->uid);
 	}
-	if (launch->error >= 0) child_execute(launch);
+	/* The agent sees this when it wakes: it stays zero if a program runs. */
+	launch->error = error >= 0 ? child_execute(launch) : error;
 	sys_exit(127);
 }
 

@@ -1,7 +1,7 @@
 /* Frames: a header of twelve bytes (length, channel, type, stream) and a payload, little-endian as the machine is. */
 #include "agent.h"
 
-static int host = -1;
+static int from_host = -1, to_host = -1;
 static int broken;
 static u8 incoming[HEADER + MAX_PAYLOAD + 4096] __attribute__((aligned(8)));
 static u32 have;
@@ -13,9 +13,10 @@ u64 get64(const u8 *at) { return get32(at) | (u64)get32(at + 4) << 32; }
 void put32(u8 *at, u32 value) { at[0] = (u8)value, at[1] = (u8)(value >> 8), at[2] = (u8)(value >> 16), at[3] = (u8)(value >> 24); }
 void put64(u8 *at, u64 value) { put32(at, (u32)value), put32(at + 4, (u32)(value >> 32)); }
 
-void wire_open(int fd)
+void wire_open(int in, int out)
 {
-	host = fd;
+	from_host = in;
+	to_host = out;
 	broken = 0;
 	have = queued = 0;
 }
@@ -25,7 +26,7 @@ int wire_flush(void)
 {
 	u32 done = 0;
 	while (done < queued && !broken) {
-		long written = sys_write(host, outgoing + done, queued - done);
+		long written = sys_write(to_host, outgoing + done, queued - done);
 		if (written <= 0) broken = 1;
 		else done += (u32)written;
 	}
@@ -66,7 +67,7 @@ void send_failure(u32 channel, long error)
 
 int wire_read(void)
 {
-	long got = sys_read(host, incoming + have, sizeof incoming - have);
+	long got = sys_read(from_host, incoming + have, sizeof incoming - have);
 	if (got <= 0) return got == -EAGAIN;
 	have += (u32)got;
 	u32 at = 0;

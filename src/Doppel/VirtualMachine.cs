@@ -1,3 +1,4 @@
+using Doppel.Agent;
 using Doppel.Boards;
 using Doppel.Boot;
 using Doppel.Consoles;
@@ -16,6 +17,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     private readonly MachineSupervisor _supervisor;
     private readonly BootMilestones _milestones;
     private readonly MachineBackends _backends;
+    private readonly AgentDoor _door;
 
     private VirtualMachine(VirtualMachineConfig config, Func<string, IRiscVEngine> engines)
     {
@@ -23,8 +25,11 @@ public sealed class VirtualMachine : IAsyncDisposable
         _backends = new MachineBackends(config);
         Console = new VirtualMachineConsole(_backends.Console, _milestones);
         Ports = _backends.Ports;
+        _door = new AgentDoor(_backends.Vsock?.Host, Ports.GetValueOrDefault(AgentDoor.ConsolePort)?.Stream);
+        Agent = new GuestAgent(_door.ConnectAsync);
         _counters = new MachineCounters(_watch);
         _supervisor = new MachineSupervisor(config, engines, _backends, _counters, Console);
+        _supervisor.Exit.ContinueWith(_ => _door.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>The serial port.</summary>
@@ -32,6 +37,18 @@ public sealed class VirtualMachine : IAsyncDisposable
 
     /// <summary>Ports of the virtio console device by name.</summary>
     public IReadOnlyDictionary<string, VirtualMachinePort> Ports { get; }
+
+    /// <summary>
+    /// The agent inside of the guest, which the images of Doppel carry. It needs <see cref="VirtualMachineConfig.Vsock"/>, or, for a kernel without
+    /// vsock, a console port of the name <c>doppel.agent</c>.
+    /// </summary>
+    public GuestAgent Agent { get; }
+
+    /// <summary>The guest's files, by way of its agent.</summary>
+    public GuestFileSystem Files => Agent.Files;
+
+    /// <summary>The guest's processes, by way of its agent.</summary>
+    public GuestProcessList Processes => Agent.Processes;
 
     /// <summary>Sockets between host and guest.</summary>
     /// <exception cref="VirtualMachineException">The machine has none: <see cref="VirtualMachineConfig.Vsock"/> is null.</exception>
@@ -71,6 +88,15 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait, not the machine.</param>
     public Task<VirtualMachineExit> WaitForExitAsync(CancellationToken cancellationToken = default) => _supervisor.Exit.WaitAsync(cancellationToken);
 
+    /// <summary>Runs a program in the guest to its end, by way of its agent; waits until the guest has booted.</summary>
+    /// <param name="exec">The program.</param>
+    /// <param name="cancellationToken">Kills it.</param>
+    /// <exception cref="GuestAgentException">It could not be started, or the machine has ended.</exception>
+    public Task<GuestExecResult> ExecAsync(GuestExec exec, CancellationToken cancellationToken = default) => Agent.ExecAsync(exec, cancellationToken);
+
+    /// <summary>As the other overload, for a program that needs no more than arguments.</summary>
+    public Task<GuestExecResult> ExecAsync(params IReadOnlyList<string> arguments) => Agent.ExecAsync(new GuestExec(arguments));
+
     /// <summary>Stops the guest between two instructions, and its time. Does nothing after the end.</summary>
     public Task PauseAsync() => _supervisor.PauseAsync();
 
@@ -96,6 +122,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _supervisor.DisposeAsync().ConfigureAwait(false);
+        _door.Dispose();
         _backends.Dispose();
         await Console.Pump.ConfigureAwait(false);
     }

@@ -76,12 +76,13 @@ internal sealed class AgentRequest : IAgentSink
 
     /// <summary>Gives the request up.</summary>
     /// <param name="signal">What its program is sent.</param>
-    internal void Cancel(int signal)
+    /// <param name="reason">What those who wait for it are told.</param>
+    internal void Cancel(int signal, GuestAgentException? reason = null)
     {
         if (Result.IsCompleted) return;
         Post(AgentFrameType.Cancel, (uint)signal);
         _connection.Forget(Id);
-        OnLost(new GuestAgentException("The request was given up."));
+        OnLost(reason ?? new GuestAgentException("The request was given up."));
     }
 
     /// <summary>Sends a number that belongs to the request.</summary>

@@ -79,15 +79,10 @@ public sealed class GuestAgent
         ArgumentNullException.ThrowIfNull(exec);
         bool hasInput = exec.HasInput || !exec.Input.IsEmpty;
         await using GuestProcess process = await StartAsync(exec with { HasInput = hasInput }, cancellationToken).ConfigureAwait(false);
-        Task<byte[]> output = CollectAsync(process.StandardOutput, exec.MaxOutputBytes, cancellationToken);
-        Task<byte[]> error = CollectAsync(process.StandardError, exec.MaxOutputBytes, cancellationToken);
+        Task<byte[]> output = CollectAsync(process, process.StandardOutput, exec.MaxOutputBytes);
+        Task<byte[]> error = CollectAsync(process, process.StandardError, exec.MaxOutputBytes);
         Task input = hasInput ? FeedAsync(process.StandardInput, exec.Input, cancellationToken) : Task.CompletedTask;
-        Task<GuestExit> end = process.WaitAsync(cancellationToken);
-        await Task.WhenAny(end, Task.WhenAll(output, error)).ConfigureAwait(false);
-        // Too much output is known before the end of a program that does not stop printing; why it could not start, only after.
-        if (output.IsFaulted && !end.IsCompleted) await output.ConfigureAwait(false);
-        if (error.IsFaulted && !end.IsCompleted) await error.ConfigureAwait(false);
-        GuestExit exit = await end.ConfigureAwait(false);
+        GuestExit exit = await process.WaitAsync(cancellationToken).ConfigureAwait(false);
         await input.ConfigureAwait(false);
         return new GuestExecResult(exit.ExitCode, exit.Signal, await output.ConfigureAwait(false), await error.ConfigureAwait(false));
     }
@@ -133,14 +128,17 @@ public sealed class GuestAgent
         return payload;
     }
 
-    private static async Task<byte[]> CollectAsync(Stream stream, int most, CancellationToken cancellationToken)
+    private static async Task<byte[]> CollectAsync(GuestProcess process, Stream stream, int most)
     {
         MemoryStream all = new();
         byte[] buffer = new byte[16 << 10];
-        for (int count; (count = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+        for (int count; (count = await stream.ReadAsync(buffer).ConfigureAwait(false)) > 0;)
         {
-            if (all.Length + count > most) throw new GuestAgentException($"The program in the guest printed more than {most} bytes.");
             all.Write(buffer, 0, count);
+            if (all.Length <= most) continue;
+            GuestAgentException reason = new($"The program in the guest printed more than {most} bytes.");
+            process.Fail(reason);
+            throw reason;
         }
         return all.ToArray();
     }

@@ -4,28 +4,28 @@ namespace Doppel.Agent;
 public sealed class GuestAgentException : Exception
 {
     // What people meet; the rest go by number.
-    private static readonly Dictionary<int, string> s_texts = new()
-    {
-        [1] = "operation not permitted",
-        [2] = "no such file or directory",
-        [3] = "no such process",
-        [5] = "input/output error",
-        [7] = "argument list too long",
-        [8] = "not a program that the guest can run",
-        [11] = "the guest's agent has too many requests",
-        [12] = "out of memory",
-        [13] = "permission denied",
-        [17] = "file exists",
-        [20] = "not a directory",
-        [21] = "is a directory",
-        [22] = "invalid argument",
-        [26] = "text file busy",
-        [28] = "no space left on device",
-        [30] = "read-only file system",
-        [36] = "file name too long",
-        [40] = "too many levels of symbolic links, or of folders",
-        [71] = "the guest's agent does not know this request",
-    };
+    private static readonly (int Number, string Text)[] s_texts =
+    [
+        (1, "operation not permitted"),
+        (2, "no such file or directory"),
+        (3, "no such process"),
+        (5, "input/output error"),
+        (7, "argument list too long"),
+        (8, "not a program that the guest can run"),
+        (11, "the guest's agent has too many requests"),
+        (12, "out of memory"),
+        (13, "permission denied"),
+        (17, "file exists"),
+        (20, "not a directory"),
+        (21, "is a directory"),
+        (22, "invalid argument"),
+        (26, "text file busy"),
+        (28, "no space left on device"),
+        (30, "read-only file system"),
+        (36, "file name too long"),
+        (40, "too many levels of symbolic links, or of folders"),
+        (71, "the guest's agent does not know this request"),
+    ];
 
     /// <summary>Creates an exception with no detail.</summary>
     public GuestAgentException()
@@ -50,5 +50,5 @@ public sealed class GuestAgentException : Exception
     /// <summary>The guest's error number as Linux counts them, or 0 if the guest is not to blame.</summary>
     public int ErrorNumber { get; }
 
-    private static string Describe(int errorNumber) => s_texts.GetValueOrDefault(errorNumber, $"error {errorNumber}");
+    private static string Describe(int errorNumber) => Array.Find(s_texts, t => t.Number == errorNumber).Text ?? $"error {errorNumber}";
 }

@@ -42,6 +42,9 @@ public sealed class GuestProcess : IAsyncDisposable
     /// <summary>Tells the program of a new size of its terminal.</summary>
     public void Resize(int columns, int rows) => _request.Post(AgentFrameType.Resize, GuestExec.TerminalSize(columns, rows));
 
+    /// <summary>Kills the program, and gives those who wait for its end a reason.</summary>
+    internal void Fail(GuestAgentException reason) => _request.Cancel(Kill, reason);
+
     /// <summary>Kills the program if it still runs.</summary>
     public ValueTask DisposeAsync()
     {

@@ -1,8 +1,12 @@
+using Doppel.Host;
+
 namespace Doppel.Agent;
 
 /// <summary>Walks a file or folder of the host. Thread contract: static, no state.</summary>
 internal static class HostTree
 {
+    private const UnixFileMode LinkMode = (UnixFileMode)0x1FF;
+
     /// <summary>The path itself and all below it, folders before what is in them; links are not followed, devices and sockets left out.</summary>
     internal static IEnumerable<(string Path, GuestFileInfo Entry)> Walk(string root)
     {
@@ -22,14 +26,13 @@ internal static class HostTree
     {
         FileInfo file = new(path);
         bool isLink = file.LinkTarget is not null, isFolder = !isLink && Directory.Exists(path);
-        GuestFileKind kind = isLink ? GuestFileKind.Link : isFolder ? GuestFileKind.Folder : IsPlain(file) ? GuestFileKind.File : GuestFileKind.Other;
-        return new GuestFileInfo(relative, kind, file.UnixFileMode, kind == GuestFileKind.File ? file.Length : 0)
+        GuestFileKind kind = isLink ? GuestFileKind.Link : isFolder ? GuestFileKind.Folder : HostFileKind.IsPlain(path) ? GuestFileKind.File : GuestFileKind.Other;
+        // A link has no permissions of its own, and the runtime would tell those of what it leads to.
+        UnixFileMode mode = isLink ? LinkMode : file.UnixFileMode;
+        return new GuestFileInfo(relative, kind, mode, kind == GuestFileKind.File ? file.Length : 0)
         {
             ModifiedNs = Math.Max(0, (file.LastWriteTimeUtc - DateTime.UnixEpoch).Ticks * 100),
             Target = file.LinkTarget ?? "",
         };
     }
-
-    // The runtime calls devices, pipes and sockets "device"; opening a pipe would wait for its other end.
-    private static bool IsPlain(FileInfo file) => (file.Attributes & FileAttributes.Device) == 0;
 }

@@ -31,7 +31,8 @@ internal sealed class PulledTree(string root) : IDisposable
         {
             case GuestFileKind.Folder:
                 if (IsLink(_path) || File.Exists(_path)) throw new IOException($"{_path} is there already, and is no folder");
-                Directory.CreateDirectory(_path, Owners);
+                Directory.CreateDirectory(_path);
+                SetMode(_path, Owners);
                 _folders[entry.Path] = entry.Mode & Permissions;
                 break;
             case GuestFileKind.Link:

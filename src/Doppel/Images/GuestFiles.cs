@@ -22,6 +22,8 @@ internal static class GuestFiles
         ("profile",     "etc/profile",            Plain),
         ("shells",      "etc/shells",             Plain),
         ("init",        "init",                   Executable),
+        // Built from guest/agent by `./dev guest-agent`.
+        ("agent",       "usr/lib/doppel/agent",   Executable),
         ("session",     "usr/lib/doppel/session", Executable),
         ("shell",       "usr/lib/doppel/shell",   Plain),
     ];

@@ -1,0 +1,177 @@
+using System.Buffers.Binary;
+using System.Text;
+using Doppel.Agent;
+using Doppel.UnitTests.Devices.Fuzz;
+using Doppel.UnitTests.Images;
+using Xunit.Abstractions;
+
+namespace Doppel.UnitTests.Agent;
+
+/// <summary>What the host makes of an agent that lies, and the agent of a host that does.</summary>
+public sealed class HostileAgentTests(ITestOutputHelper output) : IDisposable
+{
+    private const uint Folder = 0x41ED, Plain = 0x81A4, Link = 0xA1FF;
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("HTTP/1.1 400 Bad Request\r\n\r\nno agent here at all")]
+    public async Task Connect_ToSomethingElse_SaysSo(string greeting)
+    {
+        (Stream near, Stream far) = StreamPair.Create();
+        await far.WriteAsync(Encoding.ASCII.GetBytes(greeting));
+        await far.DisposeAsync();
+        await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgent.ConnectAsync(near));
+    }
+
+    [Fact]
+    public async Task Connect_ToANewerAgent_SaysSo()
+    {
+        (Stream near, Stream far) = StreamPair.Create();
+        byte[] hello = AgentConnection.Hello();
+        hello[AgentFrame.HeaderLength + 4] = 9;
+        await far.WriteAsync(hello);
+        GuestAgentException error = await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgent.ConnectAsync(near));
+        Assert.Contains("version 9", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Frame_ThatIsTooLong_EndsTheConnection()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        Task<GuestClock> ping = agent.PingAsync();
+        byte[] frame = new byte[AgentFrame.HeaderLength];
+        new AgentFrame(AgentFrame.MaxPayload + 1, 1, AgentFrameType.Data, 1).Write(frame);
+        await far.WriteAsync(frame);
+        await Assert.ThrowsAsync<GuestAgentException>(() => ping);
+        await Assert.ThrowsAsync<GuestAgentException>(() => agent.PingAsync());
+    }
+
+    [Fact]
+    public async Task Result_ThatIsCut_FailsTheRequestOnly()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        Task<GuestClock> first = agent.PingAsync(), second = agent.PingAsync();
+        await SendAsync(far, 1, AgentFrameType.Result, [1, 2, 3]);
+        await SendAsync(far, 2, AgentFrameType.Result, new byte[24]);
+        await Assert.ThrowsAsync<GuestAgentException>(() => first);
+        Assert.Equal(default, await second);
+    }
+
+    [Fact]
+    public async Task Data_BeyondTheWindow_FailsTheReader()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        GuestProcess process = await agent.StartAsync(new GuestExec("x"));
+        for (int i = 0; i < 4; i++) await SendAsync(far, 1, AgentFrameType.Data, new byte[40_000]);
+        await Assert.ThrowsAsync<GuestAgentException>(() => process.StandardOutput.CopyToAsync(Stream.Null));
+    }
+
+    [Fact]
+    public async Task HangUp_FailsWhatIsUnderWay()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        GuestProcess process = await agent.StartAsync(new GuestExec("x"));
+        await far.DisposeAsync();
+        await Assert.ThrowsAsync<GuestAgentException>(() => process.WaitAsync());
+        await Assert.ThrowsAsync<GuestAgentException>(() => process.StandardOutput.ReadAsync(new byte[1]).AsTask());
+    }
+
+    public static TheoryData<string, (string Path, uint Mode, string Target)[]> Escapes => new()
+    {
+        { "parent", [("", Folder, ""), ("../evil", Plain, "")] },
+        { "parent below", [("", Folder, ""), ("a", Folder, ""), ("a/../../evil", Plain, "")] },
+        { "absolute", [("", Folder, ""), ("/evil", Plain, "")] },
+        { "dot", [("", Folder, ""), ("./evil", Plain, "")] },
+        { "unannounced folder", [("", Folder, ""), ("a/evil", Plain, "")] },
+        { "through a link", [("", Folder, ""), ("a", Link, ".."), ("a/evil", Plain, "")] },
+        { "folder over a link", [("", Folder, ""), ("a", Link, ".."), ("a", Folder, ""), ("a/evil", Plain, "")] },
+        { "link over a folder", [("", Folder, ""), ("a", Folder, ""), ("a", Link, ".."), ("a/evil", Plain, "")] },
+        { "below a file", [("", Plain, ""), ("evil", Plain, "")] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Escapes))]
+    public async Task CopyOut_PathThatLeadsElsewhere_IsRefusedAndNothingIsWrittenThere(string what, (string Path, uint Mode, string Target)[] entries)
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        Task copy = agent.Files.CopyOutAsync("/x", _folder["copy"]);
+        foreach ((string path, uint mode, string target) in entries) await SendAsync(far, 1, AgentFrameType.Entry, Entry(path, mode, target));
+        await SendAsync(far, 1, AgentFrameType.Data, "boo"u8.ToArray());
+        await SendAsync(far, 1, AgentFrameType.Result, new byte[8]);
+        Exception error = (await Record.ExceptionAsync(() => copy))!;
+        Assert.True(error is GuestAgentException or IOException, $"{what}: {error}");
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_folder.Path), static f => f.EndsWith("evil", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task CopyOut_SetUserId_IsLeftOff()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        Task copy = agent.Files.CopyOutAsync("/x", _folder["f"]);
+        await SendAsync(far, 1, AgentFrameType.Entry, Entry("", 0x8FED, ""));
+        await SendAsync(far, 1, AgentFrameType.Result, new byte[8]);
+        await copy;
+        Assert.Equal((UnixFileMode)0x1ED, File.GetUnixFileMode(_folder["f"]));
+    }
+
+    [Fact]
+    public void Processes_GarbageRecords_NeverThrow() => new FuzzSeed(output).Run(20_000, static random =>
+    {
+        byte[] garbage = new byte[random.Next(200)];
+        random.NextBytes(garbage);
+        BinaryPrimitives.TryWriteInt32LittleEndian(garbage, random.Next(200));
+        GuestProcessList.Parse(garbage);
+        AgentEntry.Read(garbage);
+    });
+
+    [Fact]
+    public async Task Agent_GarbageRequests_StillAnswers()
+    {
+        using AgentProgram program = new();
+        AgentConnection connection = await AgentConnection.OpenAsync(program.Stream, CancellationToken.None);
+        Queue<(uint Channel, AgentFrameType Type, byte Stream, byte[] Payload)> frames = new();
+        new FuzzSeed(output).Run(4_000, random => frames.Enqueue(Garbage(random)));
+        foreach ((uint channel, AgentFrameType type, byte stream, byte[] payload) in frames) await connection.SendAsync(channel, type, stream, payload);
+        AgentRequest ping = await AgentRequest.SendAsync(connection, AgentFrameType.Ping, default);
+        AgentResult result = await ping.FinishAsync("ping", CancellationToken.None);
+        Assert.Equal(16, result.Data.Length);
+        Assert.False(program.HasExited);
+    }
+
+    // Channels above those that the connection gives out. What would do something to the host that runs the agent is left out.
+    private static (uint Channel, AgentFrameType Type, byte Stream, byte[] Payload) Garbage(Random random)
+    {
+        AgentFrameType[] types = [AgentFrameType.Exec, AgentFrameType.Pull, AgentFrameType.Data, AgentFrameType.End, AgentFrameType.Credit, AgentFrameType.Entry,
+            AgentFrameType.Signal, AgentFrameType.Resize, AgentFrameType.Cancel, AgentFrameType.Hello, AgentFrameType.Result, (AgentFrameType)0x77];
+        byte[] payload = new byte[random.Next(3) == 0 ? random.Next(5000) : random.Next(40)];
+        random.NextBytes(payload);
+        for (int i = 0; i < 4 && i * 4 + 4 <= payload.Length; i++) BinaryPrimitives.WriteInt32LittleEndian(payload.AsSpan(i * 4), random.Next(8));
+        if (payload.Length != 0 && random.Next(2) == 0) payload[^1] = 0;
+        return (1000u + (uint)random.Next(20), types[random.Next(types.Length)], (byte)random.Next(5), payload);
+    }
+
+    private static byte[] Entry(string path, uint mode, string target)
+    {
+        byte[] head = new byte[32];
+        BinaryPrimitives.WriteUInt32LittleEndian(head, mode);
+        return [.. head, .. Encoding.UTF8.GetBytes(path), 0, .. Encoding.UTF8.GetBytes(target), 0];
+    }
+
+    private static async Task<(GuestAgent Agent, Stream Far)> FakeAsync()
+    {
+        (Stream near, Stream far) = StreamPair.Create();
+        await far.WriteAsync(AgentConnection.Hello());
+        return (await GuestAgent.ConnectAsync(near), far);
+    }
+
+    private static async Task SendAsync(Stream far, uint channel, AgentFrameType type, byte[] payload)
+    {
+        byte[] frame = new byte[AgentFrame.HeaderLength + payload.Length];
+        new AgentFrame((uint)payload.Length, channel, type, 1).Write(frame);
+        payload.CopyTo(frame, AgentFrame.HeaderLength);
+        await far.WriteAsync(frame);
+    }
+}
