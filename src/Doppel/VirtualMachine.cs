@@ -61,7 +61,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <exception cref="VirtualMachineException">The machine cannot be built as asked; the message says why and what to do.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before the machine ran.</exception>
     public static Task<VirtualMachine> StartAsync(VirtualMachineConfig config, CancellationToken cancellationToken = default) =>
-        StartAsync(config, EngineCatalog.Create, cancellationToken);
+        StartAsync(config, name => EngineCatalog.Create(name, config.Translator), cancellationToken);
 
     /// <summary>As the public method, with the engines to choose from.</summary>
     internal static async Task<VirtualMachine> StartAsync(

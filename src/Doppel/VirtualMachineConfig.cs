@@ -12,6 +12,9 @@ public sealed record VirtualMachineConfig
     /// <summary>What executes the guest: <c>interp</c>, <c>jit</c>, or <c>auto</c> for the fastest that works here.</summary>
     public string Engine { get; init; } = "auto";
 
+    /// <summary>How the engine <c>jit</c> works; other engines take no notice.</summary>
+    public TranslatorConfig Translator { get; init; } = TranslatorConfig.Default;
+
     /// <summary>Size of RAM in bytes, a multiple of 4096, at least 32 MiB. The host commits pages on first touch.</summary>
     public ulong MemoryBytes { get; init; } = 512UL << 20;
 

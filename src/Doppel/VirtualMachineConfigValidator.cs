@@ -49,6 +49,8 @@ public static class VirtualMachineConfigValidator
             problems.Add($"--board {config.Board}: no such board; there is riscv-virt");
         if (!EngineCatalog.Names.Contains(config.Engine, StringComparer.Ordinal))
             problems.Add($"--engine {config.Engine}: no such engine; there are {string.Join(", ", EngineCatalog.Names)}");
+        foreach (string name in config.Translator.Unknown)
+            problems.Add($"--jit no-{name}: no such option; there are {string.Join(", ", TranslatorConfig.Switches.Select(static s => $"no-{s.Key}"))}");
         if (config.MemoryBytes < MinMemoryBytes)
             problems.Add($"--memory: {Size(config.MemoryBytes)} are too little; give at least --memory {Size(MinMemoryBytes)}");
         if (config.MemoryBytes > MaxMemoryBytes)

@@ -9,5 +9,5 @@ public static class VirtualMachineEngines
     public static IReadOnlyList<string> Names => [.. EngineCatalog.Names];
 
     /// <summary>The engine that <c>auto</c> stands for on this host.</summary>
-    public static string Automatic => EngineCatalog.Create(EngineCatalog.Automatic).Name;
+    public static string Automatic => EngineCatalog.Preferred;
 }

@@ -16,6 +16,8 @@ internal sealed class RunSyntax
 
     private readonly Option<string> _engine = OneOf("--engine", "ENGINE", "What executes the guest's processors", "auto", "interp", "jit");
 
+    private readonly TranslatorSyntax _translator = new();
+
     private readonly Option<ulong> _memory = new("--memory", "-m")
     {
         HelpName = "SIZE",
@@ -76,7 +78,7 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _serial, _time, _timeout, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _serial, _time, _timeout, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
@@ -87,6 +89,7 @@ internal sealed class RunSyntax
     {
         Image = result.GetValue(_image),
         Engine = result.GetValue(_engine)!,
+        Translator = _translator.Read(result),
         MemoryBytes = result.GetValue(_memory),
         Cpus = result.GetValue(_cpus),
         Kernel = result.GetValue(_kernel),

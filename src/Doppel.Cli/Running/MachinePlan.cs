@@ -49,6 +49,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
         VirtualMachineConfig config = new()
         {
             Engine = request.Engine,
+            Translator = request.Translator,
             MemoryBytes = request.MemoryBytes,
             Cpus = request.Cpus,
             KernelPath = request.Kernel ?? image?.KernelPath,

@@ -7,6 +7,8 @@ internal sealed record RunRequest
 
     internal string Engine { get; init; } = "auto";
 
+    internal TranslatorConfig Translator { get; init; } = TranslatorConfig.Default;
+
     internal ulong MemoryBytes { get; init; }
 
     internal int Cpus { get; init; } = 1;

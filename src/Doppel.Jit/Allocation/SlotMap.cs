@@ -16,10 +16,12 @@ internal sealed class SlotMap : HomeMap
     private readonly short[] _floatOwner = new short[16];
     private readonly SlotState _state = new();
     private readonly SlotState _common = new();
+    private readonly bool _lazy;
 
     internal SlotMap(ContextLayout layout)
         : base(layout)
     {
+        _lazy = layout.Has(CompilerFeatures.LazyExtension);
         Registers.CopyTo(_common.Registers, 0);
         foreach (short slot in HomedSlots) _common.Dirty |= SlotState.Bit(slot);
     }
@@ -72,7 +74,7 @@ internal sealed class SlotMap : HomeMap
 
     internal override bool TryDeferExtension(int slot, Gpr value)
     {
-        if (slot < 0 || Registers[slot] != (int)value) return false;
+        if (!_lazy || slot < 0 || Registers[slot] != (int)value) return false;
         _state.Pending |= SlotState.Bit(slot);
         return true;
     }

@@ -119,7 +119,7 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
         unit.Cold.Add(new ColdCode(ColdKind.Budget, budget, default, target, 0));
         Asm.Op(Alu.Sub, true, HomeMap.Budget, count);
         Asm.Jcc(Cond.S, budget);
-        if (target == unit.EntryOffset)
+        if (target == unit.EntryOffset && Layout.Has(CompilerFeatures.Chaining))
         {
             Asm.Jmp(unit.Entry);
         }

@@ -200,6 +200,11 @@ internal class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes,
     /// <summary>Looks the guest address in rax up: goes to a label unless the TLB has an entry, which rcx points at then.</summary>
     private protected void EmitTagCompare(bool write, int size, Label cold)
     {
+        if (!Layout.Has(CompilerFeatures.InlineTlb))
+        {
+            Asm.Jmp(cold);
+            return;
+        }
         Asm.Rorx(true, Rcx, Rax, Layout.TlbIndexShift);
         Asm.Op(Alu.And, false, Rcx, Layout.TlbOffsetMask);
         Asm.Op(Alu.Add, true, Rcx, Context(Layout.TlbPointer));

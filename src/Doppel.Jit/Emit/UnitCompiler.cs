@@ -10,6 +10,7 @@ namespace Doppel.Jit.Emit;
 internal sealed class UnitCompiler
 {
     private readonly Assembler _asm;
+    private readonly ContextLayout _layout;
     private readonly UnitEmission _unit = new();
     private readonly IntegerEmitter _integer;
     private readonly MultiplyEmitter _multiply;
@@ -20,6 +21,7 @@ internal sealed class UnitCompiler
     internal UnitCompiler(Assembler asm, ContextLayout layout, HomeMap homes, Stubs stubs)
     {
         _asm = asm;
+        _layout = layout;
         _integer = new IntegerEmitter(asm, layout, homes);
         _multiply = new MultiplyEmitter(asm, layout, homes);
         _memory = new MemoryEmitter(asm, layout, homes, _unit);
@@ -33,7 +35,7 @@ internal sealed class UnitCompiler
     /// <returns>The jumps that can be linked; valid until the next call.</returns>
     internal ReadOnlySpan<JumpSite> Compile(IrUnit unit, int firstLink)
     {
-        DeadWrites.Remove(unit);
+        if (_layout.Has(CompilerFeatures.DeadWrites)) DeadWrites.Remove(unit);
         Label entry = _asm.NewLabel();
         _asm.Bind(entry);
         _unit.Begin(entry, unit, firstLink);

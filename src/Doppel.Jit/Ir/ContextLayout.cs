@@ -56,4 +56,9 @@ internal sealed record ContextLayout
 
     /// <summary>True if other threads run vCPUs of the same memory.</summary>
     internal bool Shared { get; init; }
+
+    /// <summary>What the compiler may do.</summary>
+    internal CompilerFeatures Features { get; init; } = CompilerFeatures.All;
+
+    internal bool Has(CompilerFeatures features) => (Features & features) == features;
 }

@@ -17,6 +17,7 @@ namespace Doppel.Jit.Regions;
 internal sealed class RegionCompiler
 {
     private readonly Assembler _asm;
+    private readonly ContextLayout _layout;
     private readonly RegionEmission _emission;
     private readonly IntegerEmitter _integer;
     private readonly MultiplyEmitter _multiply;
@@ -27,6 +28,7 @@ internal sealed class RegionCompiler
     internal RegionCompiler(Assembler asm, ContextLayout layout, Stubs stubs)
     {
         _asm = asm;
+        _layout = layout;
         _emission = new RegionEmission(asm, layout) { MaterialiseAll = MaterialiseAll };
         SlotMap map = _emission.Map;
         _integer = new IntegerEmitter(asm, layout, map);
@@ -50,7 +52,7 @@ internal sealed class RegionCompiler
         _emission.Unit.Begin(default, region.Blocks[0], firstLink);
         foreach (IrUnit block in region.Blocks)
         {
-            DeadWrites.Remove(block);
+            if (_layout.Has(CompilerFeatures.DeadWrites)) DeadWrites.Remove(block);
             if (region.IsLoop) _emission.AddBlock(block.EntryOffset, _asm.NewLabel());
         }
         HomePlanner.Plan(region, Map, _emission.Homes);
@@ -85,7 +87,7 @@ internal sealed class RegionCompiler
         if (inst.Op == IrOp.Nop) return;
         Allocator.Pinned = 0;
         Folding.Fold(Map, ref inst);
-        if (Folding.CanDefer(Map, inst))
+        if (_layout.Has(CompilerFeatures.Deferral) && Folding.CanDefer(Map, inst))
         {
             Allocator.Pinned = SlotState.Bit(inst.A);
             Materialise(inst.A);

@@ -29,7 +29,7 @@ internal sealed class RegionMemory(Assembler asm, ContextLayout layout, RegionEm
     {
         if (inst.Op is not (IrOp.Load or IrOp.Store or IrOp.LoadFloat or IrOp.StoreFloat) || inst.A < 0 || Groups.Find(inst) >= 0) return;
         int index = Groups.FindFree();
-        if (index < 0) return;
+        if (index < 0 || !Layout.Has(CompilerFeatures.SharedProbes)) return;
         ProbeGroups.Group group = default;
         int distance = ProbeGroups.Survey(_block!, _at, inst, ref group);
         if (distance == 0) return;

@@ -37,7 +37,7 @@ internal unsafe struct JitContext
     internal static int ZeroReadyOffset => sizeof(HartContext) + sizeof(ulong);
 
     /// <summary>Describes the context to the compiler.</summary>
-    internal static ContextLayout DescribeLayout(JitContext* c, bool shared)
+    internal static ContextLayout DescribeLayout(JitContext* c, bool shared, JitOptions options)
     {
         int[] slots = new int[64];
         for (int i = 0; i < 32; i++)
@@ -50,7 +50,7 @@ internal unsafe struct JitContext
         {
             SlotOffsets = slots,
             FirstFloatSlot = UnitBuilder.FirstFloat,
-            PreferredSlots = s_preferred,
+            PreferredSlots = options.Has(JitFeatures.Homes) ? s_preferred : [],
             CodePage = OffsetOf(c, &c->Hart.CodePage),
             TlbPointer = OffsetOf(c, &c->Hart.Tlb),
             TlbOffsetMask = (SoftTlb.Entries - 1) << SoftTlb.EntrySizeLog2,
@@ -68,6 +68,7 @@ internal unsafe struct JitContext
             NextPages = sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes),
             JumpCache = sizeof(JitContext),
             Shared = shared,
+            Features = options.Compiler,
         };
     }
 

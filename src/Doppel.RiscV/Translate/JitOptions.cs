@@ -1,8 +1,20 @@
+using Doppel.Jit.Ir;
+
 namespace Doppel.RiscV.Translate;
 
 /// <summary>How the translator works. Whatever is chosen, the guest cannot tell.</summary>
 public sealed record JitOptions
 {
+    private static readonly (JitFeatures Feature, CompilerFeatures Compiler)[] s_compiler =
+    [
+        (JitFeatures.DeadWrites, CompilerFeatures.DeadWrites),
+        (JitFeatures.Chaining, CompilerFeatures.Chaining),
+        (JitFeatures.InlineTlb, CompilerFeatures.InlineTlb),
+        (JitFeatures.SharedProbes | JitFeatures.InlineTlb, CompilerFeatures.SharedProbes),
+        (JitFeatures.Deferral, CompilerFeatures.Deferral),
+        (JitFeatures.LazyExtension, CompilerFeatures.LazyExtension),
+    ];
+
     /// <summary>The defaults.</summary>
     public static JitOptions Default { get; } = new();
 
@@ -14,4 +26,24 @@ public sealed record JitOptions
     /// negative number nothing.
     /// </summary>
     public int HotSamples { get; init; } = 3;
+
+    /// <summary>Optimisations that are switched off.</summary>
+    public JitFeatures Off { get; init; }
+
+    /// <summary>True unless one of the features is switched off.</summary>
+    internal bool Has(JitFeatures features) => (Off & features) == 0;
+
+    /// <summary>What of this is the compiler's business.</summary>
+    internal CompilerFeatures Compiler
+    {
+        get
+        {
+            CompilerFeatures features = CompilerFeatures.None;
+            foreach ((JitFeatures feature, CompilerFeatures compiler) in s_compiler)
+            {
+                if (Has(feature)) features |= compiler;
+            }
+            return features;
+        }
+    }
 }

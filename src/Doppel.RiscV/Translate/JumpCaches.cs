@@ -14,6 +14,9 @@ internal sealed unsafe class JumpCaches
     private int[] _filled = new int[256];
     private int _filledCount;
 
+    /// <summary>True to let every lookup miss.</summary>
+    internal bool IsOff { get; init; }
+
     internal JumpCaches(JitContext* context)
     {
         _context = context;
@@ -24,6 +27,7 @@ internal sealed unsafe class JumpCaches
 
     internal void Fill(int mode, ulong address, nint code)
     {
+        if (IsOff) return;
         int index = (int)(address & JumpCacheEntry.IndexMask) >> 1;
         JumpCacheEntry* entry = JitContext.JumpCacheOf(_context, mode) + index;
         if (entry->Address == Empty)

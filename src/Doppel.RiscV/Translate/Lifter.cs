@@ -18,18 +18,23 @@ internal sealed class Lifter
     private const int MaxQuickInstructions = 64;
 
     private const int PageSize = 4096;
-    private readonly UnitBuilder _builder = new();
+    private readonly UnitBuilder _builder;
     private readonly IrUnit _unit = new();
     private readonly FloatLifter _float;
     private readonly bool _shared;
+    private readonly JitOptions _options;
     private (ushort Half, ulong Page) _next;
     private TracePlan? _plan;
     private int _follow;
+    private bool _lineEnds;
 
     /// <param name="shared">True if other harts run at the same time, so that fences matter.</param>
-    internal Lifter(bool shared)
+    /// <param name="options">What is switched off.</param>
+    internal Lifter(bool shared, JitOptions options)
     {
         _shared = shared;
+        _options = options;
+        _builder = new UnitBuilder { Folds = options.Has(JitFeatures.ConstantFolding) };
         _float = new FloatLifter(_builder);
     }
 
@@ -64,9 +69,10 @@ internal sealed class Lifter
 
     private void LiftLine(ReadOnlySpan<byte> page, int offset, int limit)
     {
+        _lineEnds = false;
         while (!_builder.IsClosed)
         {
-            if (offset >= PageSize || _builder.Unit.GuestCount >= limit || _plan?.TryPass(offset, _builder.Unit.GuestCount) == false)
+            if (_lineEnds || offset >= PageSize || _builder.Unit.GuestCount >= limit || _plan?.TryPass(offset, _builder.Unit.GuestCount) == false)
             {
                 EndAt(offset);
                 break;
@@ -126,7 +132,7 @@ internal sealed class Lifter
             case Operands.Op32: return IntegerLifter.LiftOp32(_builder, o);
             case Operands.MiscMem: return LiftFence(o);
             case Operands.Amo: return LiftAtomic(o);
-            default: return _float.TryLift(o);
+            default: return _options.Has(JitFeatures.HostFloat) && _float.TryLift(o);
         }
     }
 
@@ -167,6 +173,7 @@ internal sealed class Lifter
         else inst.B = (short)o.Rs2;
         inst.Link = _builder.Offset + o.ImmB;
         _plan?.NoteBranch(_builder.Offset, inst.Link);
+        _lineEnds = !_options.Has(JitFeatures.StraightLines);
         return true;
     }
 
@@ -187,9 +194,11 @@ internal sealed class Lifter
     // A region follows calls, too, so that the callee's return goes where it is known to go.
     private bool CanFollow(uint rd, int target)
     {
-        if (target is < 0 or >= PageSize) return false;
-        return _plan is null ? rd == 0 && target > _builder.Offset : _plan.MayFollow(target);
+        if (target is < 0 or >= PageSize || !_options.Has(JitFeatures.StraightLines)) return false;
+        return _plan is null ? IsForward(rd, target) : _plan.MayFollow(target) && (_options.Has(JitFeatures.Calls) || IsForward(rd, target));
     }
+
+    private bool IsForward(uint rd, int target) => rd == 0 && target > _builder.Offset;
 
     private void CloseWithJump(int target)
     {
@@ -249,7 +258,9 @@ internal sealed class Lifter
             12 => IrOp.AtomicAnd,
             _ => IrOp.Nop,
         };
-        if (op == IrOp.Nop) return false;
+        if (op == IrOp.Nop || !_options.Has(JitFeatures.Atomics)) return false;
+        // These take the physical address from the TLB's entry.
+        if (op is IrOp.LoadReserved or IrOp.StoreConditional && !_options.Has(JitFeatures.InlineTlb)) return false;
         ref IrInst inst = ref _builder.AddAccess(op, o.Rs1, 0, 1 << (int)o.Funct3);
         inst.B = UnitBuilder.Source(o.Rs2);
         inst.Dst = UnitBuilder.Destination(o.Rd);

@@ -6,11 +6,11 @@ namespace Doppel.RiscV.Translate;
 /// Compiles regions away from the hart's thread, one at a time for each hart: the hart hands over a copy of the page and goes on with the
 /// quick translation until the region is ready. Thread contract: the hart's own thread; the work itself is done on the thread pool.
 /// </summary>
-internal sealed class RegionJobs(RegionArea area, bool shared) : IDisposable
+internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions options) : IDisposable
 {
     private const int MaxWaiting = 256, PageSize = 4096;
 
-    private readonly RegionLifter _lifter = new(shared);
+    private readonly RegionLifter _lifter = new(shared, options);
     private readonly Queue<Request> _waiting = [];
     private readonly byte[] _page = new byte[PageSize];
     private readonly ManualResetEventSlim _idle = new(initialState: true);
@@ -52,7 +52,10 @@ internal sealed class RegionJobs(RegionArea area, bool shared) : IDisposable
             copy(_request.Page, _page);
             _isUnderWay = true;
             _idle.Reset();
-            ThreadPool.UnsafeQueueUserWorkItem(static job => job.Self.Compile(job.Link), (Self: this, Link: firstLink), preferLocal: false);
+            if (options.Has(JitFeatures.Background))
+                ThreadPool.UnsafeQueueUserWorkItem(static job => job.Self.Compile(job.Link), (Self: this, Link: firstLink), preferLocal: false);
+            else
+                Compile(firstLink);
         }
     }
 

@@ -6,11 +6,11 @@ namespace Doppel.RiscV.Translate;
 /// Lifts the region that begins at an offset of a page: if the code from there comes back, all lines that take part in that loop; if it does
 /// not, the one line. One thread at a time.
 /// </summary>
-internal sealed class RegionLifter(bool shared)
+internal sealed class RegionLifter(bool shared, JitOptions options)
 {
     private const int MaxBlocks = 16, MaxInstructions = 400, PageSize = 4096;
 
-    private readonly Lifter _lifter = new(shared);
+    private readonly Lifter _lifter = new(shared, options);
     private readonly TracePlan _plan = new();
     private readonly IrRegion _region = new();
 
@@ -35,7 +35,8 @@ internal sealed class RegionLifter(bool shared)
                 AddBlock(page, (target, mode), next, ref left);
             }
         }
-        Prune();
+        if (options.Has(JitFeatures.Loops)) Prune();
+        else _region.Truncate(1);
         return _region;
     }
 

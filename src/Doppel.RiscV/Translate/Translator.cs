@@ -33,12 +33,12 @@ internal sealed unsafe class Translator : IDisposable
         _hart = hart;
         _memory = hart.Platform.Memory;
         _shared = hart.Platform.HartCount > 1;
-        _options = options;
-        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared), options.CacheBytes);
-        _regions = new RegionJobs(_cache.Regions, _shared);
+        _options = options.Has(JitFeatures.Regions) ? options : options with { HotSamples = -1 };
+        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytes);
+        _regions = new RegionJobs(_cache.Regions, _shared, options);
         _copyPage = CopyPage;
-        _lifter = new Lifter(_shared);
-        _jumps = new JumpCaches(context);
+        _lifter = new Lifter(_shared, options);
+        _jumps = new JumpCaches(context) { IsOff = !options.Has(JitFeatures.JumpCache) };
         hart.Mmu.FetchFlushed = FlushFetch;
     }
 
@@ -70,7 +70,7 @@ internal sealed unsafe class Translator : IDisposable
         if (codePage.IsDropped || !_pages.TryGetValue(codePage.Key, out TranslatedPage? page)) return 0;
         long flushes = _cache.Flushes;
         nint code = FindUnit(page, target, quickOnly);
-        if (_cache.Flushes == flushes) _cache.LinkJump(link, code);
+        if (_cache.Flushes == flushes && _options.Has(JitFeatures.Chaining)) _cache.LinkJump(link, code);
         return code;
     }
 
@@ -228,7 +228,7 @@ internal sealed unsafe class Translator : IDisposable
     // An instruction at the very end of the page may go on on the next one, which must then be watched as well.
     private (ushort Half, ulong Page) FindNext(TranslatedPage page, ReadOnlySpan<byte> bytes)
     {
-        if ((bytes[0xFFE] & 3) != 3) return default;
+        if ((bytes[0xFFE] & 3) != 3 || !_options.Has(JitFeatures.PageCrossing)) return default;
         ulong codePage = _hart.Context->CodePage;
         TranslatedPage? next = FindPage(codePage + 0x1000, page.Mode);
         if (next is null || next == page || !_memory.TryRead(next.Gpa, out ushort half)) return default;

@@ -15,6 +15,9 @@ internal sealed class UnitBuilder
     private uint _constants;
     private uint _codeRelative;
 
+    /// <summary>False to know nothing of what registers hold.</summary>
+    internal bool Folds { get; init; } = true;
+
     internal IrUnit Unit { get; private set; } = new();
 
     /// <summary>Offset on the page of the instruction that is being lifted, and its length in bytes.</summary>
@@ -112,6 +115,7 @@ internal sealed class UnitBuilder
     {
         if (rd == 0) return;
         AddWriting(IrOp.Mov, rd).Imm = value;
+        if (!Folds) return;
         _constants |= 1u << (int)rd;
         _values[rd] = value;
     }
@@ -185,6 +189,7 @@ internal sealed class UnitBuilder
 
     private void SetCodeRelative(uint register, long offset)
     {
+        if (!Folds) return;
         _codeRelative |= 1u << (int)register;
         _values[register] = offset;
     }
@@ -192,7 +197,7 @@ internal sealed class UnitBuilder
     // SLLI and SRLI or SRAI by constants: what compilers make of extensions where Zba and Zbb are missing.
     private bool TryFoldShiftPair(IrOp op, uint rd, uint a, long right)
     {
-        if (a != rd || Unit.Count == 0) return false;
+        if (!Folds || a != rd || Unit.Count == 0) return false;
         ref IrInst shl = ref Unit.Insts[^1];
         if (shl.Op != IrOp.Shl || shl.Dst != (short)rd || shl.B >= 0 || shl.Word || shl.A < 0) return false;
         bool signed = op == IrOp.Sar;

@@ -7,22 +7,22 @@ internal static class EngineCatalog
 {
     internal const string Automatic = "auto";
 
-    private static readonly (string Name, Func<IRiscVEngine> Create)[] s_engines =
+    private static readonly (string Name, Func<TranslatorConfig, IRiscVEngine> Create)[] s_engines =
     [
-        ("interp", static () => new InterpreterEngine()),
-        ("jit", static () => new JitEngine()),
+        ("interp", static _ => new InterpreterEngine()),
+        ("jit", static translator => new JitEngine(translator.ToOptions())),
     ];
 
     /// <summary>Names that a configuration may give.</summary>
     internal static IEnumerable<string> Names => s_engines.Select(static e => e.Name).Prepend(Automatic);
 
     /// <summary>Creates an engine by name.</summary>
-    internal static IRiscVEngine Create(string name) =>
-        Find(string.Equals(name, Automatic, StringComparison.Ordinal) ? Preferred : name).Create();
+    internal static IRiscVEngine Create(string name, TranslatorConfig translator) =>
+        Find(string.Equals(name, Automatic, StringComparison.Ordinal) ? Preferred : name).Create(translator);
 
     /// <summary>The engine that <see cref="Automatic"/> stands for on this host.</summary>
     internal static string Preferred => JitEngine.IsSupported ? "jit" : "interp";
 
-    private static (string Name, Func<IRiscVEngine> Create) Find(string name) =>
+    private static (string Name, Func<TranslatorConfig, IRiscVEngine> Create) Find(string name) =>
         s_engines.First(e => string.Equals(e.Name, name, StringComparison.Ordinal));
 }

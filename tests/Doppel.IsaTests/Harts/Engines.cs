@@ -6,12 +6,14 @@ namespace Doppel.IsaTests.Harts;
 /// <summary>The engines that every test of this project runs on, by name.</summary>
 internal static class Engines
 {
+    private static readonly JitOptions s_quick = JitOptions.Default with { HotSamples = -1 }, s_optimised = JitOptions.Default with { HotSamples = 0 };
+
     // An engine belongs to one machine, so each test makes its own.
     private static readonly Dictionary<string, Func<IRiscVEngine>> s_all = new(StringComparer.Ordinal)
     {
         ["interp"] = static () => new InterpreterEngine(),
-        ["jit"] = static () => new JitEngine(JitOptions.Default with { HotSamples = -1 }),
-        ["jit-optimised"] = static () => new JitEngine(JitOptions.Default with { HotSamples = 0 }),
+        ["jit"] = static () => new JitEngine(s_quick),
+        ["jit-optimised"] = static () => new JitEngine(s_optimised),
     };
 
     /// <summary>Names of all engines, as theory data.</summary>
@@ -28,5 +30,14 @@ internal static class Engines
         return data;
     }
 
-    internal static IRiscVEngine Create(string name) => s_all[name]();
+    /// <summary>The translator with each of its optimisations switched off alone, in each quality: names that <see cref="Create"/> knows.</summary>
+    internal static TheoryData<string> Switched => [.. JitSwitch.All.SelectMany(static s => new[] { $"jit no-{s.Name}", $"jit-optimised no-{s.Name}" })];
+
+    internal static IRiscVEngine Create(string name)
+    {
+        string[] words = name.Split(" no-");
+        if (words.Length == 1) return s_all[name]();
+        JitOptions options = string.Equals(words[0], "jit", StringComparison.Ordinal) ? s_quick : s_optimised;
+        return new JitEngine(options with { Off = JitSwitch.All.Single(s => s.Name == words[1]).Feature });
+    }
 }

@@ -44,6 +44,25 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("chaining")]
+    [InlineData("no-chaining,fast")]
+    public void UsageErrors_JitOptionThatSwitchesNothingOff_NamesThoseThatThereAre(string options)
+    {
+        CliException error = UsageErrors.From(s_root.Parse(["run", "--jit", options]));
+        Assert.Equal(ExitStatus.Usage, error.Status);
+        Assert.All(TranslatorConfig.Switches, s => Assert.Contains($"no-{s.Key}", error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Validate_UnknownSwitchOfTheTranslator_NamesItAndThoseThatThereAre()
+    {
+        VirtualMachineConfig config = new() { KernelPath = "Image", Translator = new TranslatorConfig { Off = ["chaining", "warp"] } };
+        string problem = Assert.Single(VirtualMachineConfigValidator.Validate(config));
+        Assert.Contains("no-warp", problem, StringComparison.Ordinal);
+        Assert.Contains("no-chaining", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("bash")]
     [InlineData("zsh")]
     [InlineData("fish")]

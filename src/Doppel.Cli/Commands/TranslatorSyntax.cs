@@ -1,0 +1,37 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Doppel.Cli.Commands;
+
+/// <summary>The options of <c>doppel run</c> that are about the engine <c>jit</c>, and how they are read.</summary>
+internal sealed class TranslatorSyntax
+{
+    private const string Prefix = "no-";
+
+    private readonly Option<string[]> _jit = new("--jit")
+    {
+        HelpName = "OPTION[,OPTION...]",
+        Description = "Switch optimisations of the engine jit off, as in --jit no-chaining,no-homes; docs/jit.md lists them",
+        CustomParser = ParseSwitches,
+    };
+
+    internal TranslatorSyntax() =>
+        _jit.CompletionSources.Add([.. TranslatorConfig.Switches.Select(static s => Prefix + s.Key)]);
+
+    /// <summary>The options, for the command.</summary>
+    internal IEnumerable<Option> Options => [_jit];
+
+    internal TranslatorConfig Read(ParseResult result) => new() { Off = result.GetValue(_jit) ?? [] };
+
+    // Which names there are is the validator's business, what they look like ours.
+    private static string[] ParseSwitches(ArgumentResult result)
+    {
+        string[] words = result.Tokens[0].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        foreach (string word in words.Where(static w => !w.StartsWith(Prefix, StringComparison.Ordinal)))
+        {
+            string names = string.Join(", ", TranslatorConfig.Switches.Select(static s => Prefix + s.Key));
+            result.AddError($"--jit {word}: options switch something off; there are {names}");
+        }
+        return [.. words.Where(static w => w.StartsWith(Prefix, StringComparison.Ordinal)).Select(static w => w[Prefix.Length..])];
+    }
+}

@@ -1,0 +1,30 @@
+using Doppel.RiscV.Translate;
+
+namespace Doppel;
+
+/// <summary>How the engine <c>jit</c> works, for those who look for a fault in it or measure it. The guest cannot tell. Immutable.</summary>
+public sealed record TranslatorConfig
+{
+    /// <summary>Everything on.</summary>
+    public static TranslatorConfig Default { get; } = new();
+
+    /// <summary>Names of <see cref="Switches"/> that are switched off.</summary>
+    public IReadOnlyList<string> Off { get; init; } = [];
+
+    /// <summary>What can be switched off: names, and what each does in one line for people.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Switches { get; } =
+        [.. JitSwitch.All.Select(static s => KeyValuePair.Create(s.Name, s.Description))];
+
+    /// <summary>Names that <see cref="Off"/> has and <see cref="Switches"/> has not.</summary>
+    internal IEnumerable<string> Unknown => Off.Where(static name => Find(name) is null);
+
+    /// <summary>The same for the engine. Names must be known.</summary>
+    internal JitOptions ToOptions()
+    {
+        JitFeatures off = JitFeatures.None;
+        foreach (string name in Off) off |= Find(name)!.Feature;
+        return JitOptions.Default with { Off = off };
+    }
+
+    private static JitSwitch? Find(string name) => JitSwitch.All.FirstOrDefault(s => string.Equals(s.Name, name, StringComparison.Ordinal));
+}
