@@ -1,3 +1,4 @@
+using Doppel.Core.Diagnostics;
 using Doppel.RiscV.Translate;
 
 namespace Doppel;
@@ -11,6 +12,19 @@ public sealed record TranslatorConfig
     /// <summary>Names of <see cref="Switches"/> that are switched off.</summary>
     public IReadOnlyList<string> Off { get; init; } = [];
 
+    /// <summary>
+    /// True to run everything that generated code does once more by interpretation. The machine ends with
+    /// <see cref="VirtualMachineExitReason.Failure"/> and an <see cref="EngineDifferenceException"/> where the results differ. Needs
+    /// <see cref="TimePolicy.InstructionCount"/>.
+    /// </summary>
+    public bool Verify { get; init; }
+
+    /// <summary>Receives every translation, on the thread of the processor that made it; null if nobody wants to know.</summary>
+    public Action<TranslatedCode>? Translated { get; init; }
+
+    /// <summary>True if <see cref="TranslatedCode.Text"/> is wanted.</summary>
+    public bool Trace { get; init; }
+
     /// <summary>What can be switched off: names, and what each does in one line for people.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Switches { get; } =
         [.. JitSwitch.All.Select(static s => KeyValuePair.Create(s.Name, s.Description))];
@@ -23,7 +37,7 @@ public sealed record TranslatorConfig
     {
         JitFeatures off = JitFeatures.None;
         foreach (string name in Off) off |= Find(name)!.Feature;
-        return JitOptions.Default with { Off = off };
+        return JitOptions.Default with { Off = off, Verify = Verify, Translated = Translated, Trace = Trace };
     }
 
     private static JitSwitch? Find(string name) => JitSwitch.All.FirstOrDefault(s => string.Equals(s.Name, name, StringComparison.Ordinal));

@@ -51,6 +51,10 @@ public static class VirtualMachineConfigValidator
             problems.Add($"--engine {config.Engine}: no such engine; there are {string.Join(", ", EngineCatalog.Names)}");
         foreach (string name in config.Translator.Unknown)
             problems.Add($"--jit no-{name}: no such option; there are {string.Join(", ", TranslatorConfig.Switches.Select(static s => $"no-{s.Key}"))}");
+        if (config.Translator.Verify && string.Equals(config.Engine, "interp", StringComparison.Ordinal))
+            problems.Add("--verify: compares the engine jit with interp, so it needs --engine jit");
+        if (config.Translator.Verify && config.Time != TimePolicy.InstructionCount)
+            problems.Add("--verify: both engines must read the same times, so it needs --time icount");
         if (config.MemoryBytes < MinMemoryBytes)
             problems.Add($"--memory: {Size(config.MemoryBytes)} are too little; give at least --memory {Size(MinMemoryBytes)}");
         if (config.MemoryBytes > MaxMemoryBytes)

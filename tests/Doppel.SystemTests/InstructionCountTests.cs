@@ -18,12 +18,23 @@ public sealed class InstructionCountTests
         Assert.Contains("Linux version", firstLog, StringComparison.Ordinal);
     }
 
+    [ToolFact("apt-get")]
+    public async Task Verify_DebianBoot_FindsNoDifferenceAndCountsTheSame()
+    {
+        using TemporaryFolder folder = new();
+        (string log, CliResult jit) = await BootAsync(folder.File("jit"), "--engine", "jit");
+        (string verifiedLog, CliResult verified) = await BootAsync(folder.File("verified"), "--engine", "jit", "--verify");
+        Assert.Equal(log, verifiedLog);
+        Assert.Equal(jit.OutputText, verified.OutputText);
+        Assert.Equal(Instructions(jit), Instructions(verified));
+    }
+
     // The command prints what differs wherever time or chance leak in: uptime, the clock, random numbers, interrupt counts.
-    private static async Task<(string Log, CliResult Result)> BootAsync(string log)
+    private static async Task<(string Log, CliResult Result)> BootAsync(string log, params string[] options)
     {
         await DoppelCli.EnsureImageAsync();
-        CliResult result = await DoppelCli.RunAsync("run", "--time", "icount", "--stats", "--json", "--serial", "file:" + log, "--",
-            "sh", "-c", "cat /proc/uptime /proc/interrupts; date +%s.%N; head -c 16 /dev/urandom | od -x");
+        CliResult result = await DoppelCli.RunAsync(["run", "--time", "icount", "--stats", "--json", "--serial", "file:" + log, .. options, "--",
+            "sh", "-c", "cat /proc/uptime /proc/interrupts; date +%s.%N; head -c 16 /dev/urandom | od -x"]);
         Assert.True(result.Status == 0, result.ErrorText);
         return (await File.ReadAllTextAsync(log), result);
     }

@@ -99,7 +99,8 @@ internal sealed class RunSyntax
         Bios = result.GetValue(_bios)!,
         Disks = result.GetValue(_disks) ?? [],
         Serial = result.GetValue(_serial),
-        InstructionCountTime = result.GetValue(_time) == "icount",
+        // Verification counts time in instructions unless that is denied it; then the validator says what to do.
+        InstructionCountTime = result.GetValue(_time) == "icount" || (_translator.Verifies(result) && result.GetResult(_time) is null or { Implicit: true }),
         Timeout = result.GetValue(_timeout),
         Stats = result.GetValue(_stats),
         Json = result.GetValue(_json),

@@ -15,13 +15,20 @@ internal sealed class TranslatorSyntax
         CustomParser = ParseSwitches,
     };
 
+    private readonly Option<bool> _verify = new("--verify")
+    {
+        Description = "Run everything that jit does once more on interp, and stop at the first instruction that differs; implies --time icount",
+    };
+
     internal TranslatorSyntax() =>
         _jit.CompletionSources.Add([.. TranslatorConfig.Switches.Select(static s => Prefix + s.Key)]);
 
     /// <summary>The options, for the command.</summary>
-    internal IEnumerable<Option> Options => [_jit];
+    internal IEnumerable<Option> Options => [_jit, _verify];
 
-    internal TranslatorConfig Read(ParseResult result) => new() { Off = result.GetValue(_jit) ?? [] };
+    internal bool Verifies(ParseResult result) => result.GetValue(_verify);
+
+    internal TranslatorConfig Read(ParseResult result) => new() { Off = result.GetValue(_jit) ?? [], Verify = Verifies(result) };
 
     // Which names there are is the validator's business, what they look like ours.
     private static string[] ParseSwitches(ArgumentResult result)

@@ -1,4 +1,6 @@
 using Doppel.Cli.Output;
+using Doppel.Cli.Translation;
+using Doppel.Core.Diagnostics;
 using Doppel.Host.Terminal;
 
 namespace Doppel.Cli.Running;
@@ -58,6 +60,9 @@ internal static class RunSession
                 return ExitStatus.Timeout;
             case VirtualMachineExitReason.GuestExit:
                 return exit.Status & 0xFF;
+            case VirtualMachineExitReason.Failure when exit.Error is EngineDifferenceException difference:
+                DifferencePage.Write(difference, Console.Error);
+                return ExitStatus.Failure;
             case VirtualMachineExitReason.Failure:
                 Console.Error.WriteLine($"doppel: internal error, please report it: {exit.Error}");
                 return ExitStatus.Failure;

@@ -59,6 +59,9 @@ internal sealed unsafe class TranslationCache : IDisposable
 
     internal long Flushes { get; private set; }
 
+    /// <summary>Length of the unit that was compiled last.</summary>
+    internal int LastBytes { get; private set; }
+
     internal long Links { get; private set; }
 
     /// <summary>True when there may not be room for one more unit: flush before compiling.</summary>
@@ -104,6 +107,7 @@ internal sealed unsafe class TranslationCache : IDisposable
         _used = (_used + length + 15) & ~15;
         Units++;
         Bytes += length;
+        LastBytes = length;
         page.AddQuick(unit.EntryOffset, code);
         return code;
     }

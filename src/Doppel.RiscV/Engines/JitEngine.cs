@@ -24,10 +24,13 @@ public sealed class JitEngine(JitOptions options) : IRiscVEngine
     public string Name => "jit";
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException">Verification was asked for, and time follows a clock.</exception>
     /// <exception cref="PlatformNotSupportedException">The host is not one that <see cref="IsSupported"/>.</exception>
     public IRiscVVcpu CreateVcpu(int hart, RiscVPlatform platform)
     {
         if (!IsSupported) throw new PlatformNotSupportedException("The engine jit needs an x86-64-v3 processor; use --engine interp");
+        if (options.Verify && !platform.Time.IsDeterministic)
+            throw new ArgumentException("Verification needs time that is counted in instructions, or the two engines would read different times", nameof(platform));
         return new JitVcpu(hart, platform, _harts, options);
     }
 }

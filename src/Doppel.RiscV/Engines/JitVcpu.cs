@@ -9,6 +9,7 @@ using Doppel.RiscV.Harts;
 using Doppel.RiscV.Interpreter;
 using Doppel.RiscV.Mmu;
 using Doppel.RiscV.Translate;
+using Doppel.RiscV.Verify;
 
 namespace Doppel.RiscV.Engines;
 
@@ -16,11 +17,12 @@ namespace Doppel.RiscV.Engines;
 /// A hart whose code is translated. What generated code does not do itself (CSRs, traps, devices, rare floating point) it leaves to the
 /// interpreter, one instruction at a time.
 /// </summary>
-internal sealed unsafe class JitVcpu : HartVcpu
+internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
 {
     private readonly JitContext* _context;
     private readonly InterpreterCore _core;
     private readonly Translator _translator;
+    private readonly Verifier? _verifier;
     private ExceptionDispatchInfo? _failure;
     private long _given;
     private bool _goesOn;
@@ -38,6 +40,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
         Hart.Engine = this;
         _core = new InterpreterCore(Hart);
         _translator = new Translator(Hart, _context, options);
+        if (options.Verify) _verifier = new Verifier(Hart, _core, this);
     }
 
     // Also how often the translator looks where the time goes.
@@ -100,17 +103,19 @@ internal sealed unsafe class JitVcpu : HartVcpu
         // SAFETY: the stub takes (context, code) by the System V ABI and returns the exit; code was emitted for this context.
         unsafe { enter = (delegate* unmanaged<JitContext*, nint, int>)_translator.EnterStub; }
         _goesOn = true;
+        _verifier?.Begin();
         NativeExit exit = (NativeExit)enter(_context, code);
         if (exit is NativeExit.Budget or NativeExit.BudgetIndirect)
         {
             Account(exit);
-            _translator.Sample(c->State.Pc);
+            if (_verifier is not { IsSearching: true }) _translator.Sample(c->State.Pc);
         }
         if (_failure is { } failure)
         {
             _failure = null;
             failure.Throw();
         }
+        _verifier?.End(interprets: false);
         return _goesOn;
     }
 
@@ -151,6 +156,7 @@ internal sealed unsafe class JitVcpu : HartVcpu
     {
         HartContext* c = Hart.Context;
         Account(exit);
+        if (_verifier is { IsSearching: true }) return 0;
         if (exit == NativeExit.Link && c->Budget > 0 && EndTicks - c->Ticks > Lifter.MaxInstructions)
         {
             nint linked = _translator.FindLinked(_context->Frame.ExitLink);
@@ -159,8 +165,11 @@ internal sealed unsafe class JitVcpu : HartVcpu
         if (exit == NativeExit.Lookup) JumpMisses++;
         if (exit == NativeExit.Interpret)
         {
+            _verifier?.End(interprets: true);
             if (_context->Frame.ExitOffset == 0xFFE) _translator.Straddled(c->CodePage);
-            if (!Interpret() && MustLookAround)
+            bool goesOn = Interpret();
+            _verifier?.Interpreted();
+            if (!goesOn && MustLookAround)
             {
                 _goesOn = false;
                 return 0;
@@ -178,7 +187,29 @@ internal sealed unsafe class JitVcpu : HartVcpu
     {
         _context->Frame.Budget = _given = NativeBudget;
         PrepareFloat();
+        _verifier?.Begin();
         return code;
+    }
+
+    void ITranslatedRunner.RunUnit() => RunOnce(_translator.Find(Hart.Context->State.Pc));
+
+    void ITranslatedRunner.RunPrefix(int instructions) => RunOnce(_translator.CompilePrefix(Hart.Context->State.Pc, instructions));
+
+    (byte[] Code, ulong Address, string Quality) ITranslatedRunner.Describe()
+    {
+        nint code = _translator.Find(Hart.Context->State.Pc);
+        (byte[] bytes, string quality) = _translator.Describe(code);
+        return (bytes, (ulong)code, quality);
+    }
+
+    // Without a budget, generated code comes back where it would leave the unit.
+    private void RunOnce(nint code)
+    {
+        HartContext* c = Hart.Context;
+        c->TickLimit = c->Ticks;
+        c->Budget = 0;
+        c->CodePage = c->State.Pc & SoftTlb.PageMask;
+        if (code != 0) RunNative(code);
     }
 
     // While FS is Dirty no instruction has to mark it, and the host knows all rounding modes but round-to-nearest-ties-to-max-magnitude.

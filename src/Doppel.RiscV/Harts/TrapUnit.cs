@@ -30,7 +30,8 @@ internal sealed unsafe class TrapUnit(Hart hart)
         Exceptions[(int)cause]++;
         // The instruction does not retire (privileged manual, 3.3.1), though it counts as begun.
         if ((c->State.Mcountinhibit & 4) == 0) c->State.MinstretOffset--;
-        if (cause == TrapCause.EcallFromSupervisor && hart.Platform.Firmware is { } firmware && (c->State.Medeleg & (1UL << (int)cause)) == 0)
+        if (cause == TrapCause.EcallFromSupervisor && hart.Platform.Firmware is { } firmware
+            && hart.Mmu.Journal is not { IsOpen: true } && (c->State.Medeleg & (1UL << (int)cause)) == 0)
         {
             c->State.Pc = pc;
             CallFirmware(firmware);

@@ -22,6 +22,7 @@ internal sealed unsafe class HartMmu : IDisposable
     private readonly SoftTlbEntry* _data;
     private readonly FetchEntry* _fetch;
     private readonly LargePages _largePages = new();
+    private StoreJournal? _journal;
 
     // A bit for each hash of a physical page that a data TLB may let be stored to: most pages that are armed never were.
     private readonly ulong[] _storable = new ulong[64];
@@ -43,6 +44,24 @@ internal sealed unsafe class HartMmu : IDisposable
     }
 
     internal Pmp Pmp { get; }
+
+    /// <summary>
+    /// Keeps what stores overwrite, where an engine is verified; else null. Nothing reaches a device while it is open. Set before the hart runs.
+    /// </summary>
+    internal StoreJournal? Journal
+    {
+        get => _journal;
+        set => _journal = _walker.Journal = value;
+    }
+
+    /// <summary>Makes the next store to the page of each address take the slow path again.</summary>
+    internal void ForbidStoresAt(List<ulong> addresses)
+    {
+        foreach (ulong va in addresses)
+        {
+            for (int set = 0; set < DataSets; set++) _data[(set * SoftTlb.Entries) + SoftTlb.IndexOf(va)].WriteTag = SoftTlb.Invalid;
+        }
+    }
 
     internal ulong PageWalks => _walker.Walks;
 
@@ -181,6 +200,7 @@ internal sealed unsafe class HartMmu : IDisposable
             unsafe { value = ReadHost((byte*)hva, size); }
             return true;
         }
+        if (_journal is { IsOpen: true }) return Fault(AccessType.Load, access: true, va);
         MmioAccesses++;
         return _bus.TryRead(pa, size, out value) || Fault(AccessType.Load, access: true, va);
     }
@@ -194,12 +214,14 @@ internal sealed unsafe class HartMmu : IDisposable
         if (_memory.TryTranslate(pa, (ulong)size, writable: true, out nint hva))
         {
             _memory.Disarm(_memory.StampOf(pa));
+            _journal?.Note(pa, hva, va);
             FillData(va, pa, allowed, stored: true);
             // SAFETY: TryTranslate has shown that size bytes at hva lie in guest memory.
             unsafe { WriteHost((byte*)hva, size, value); }
             Stored(pa, size);
             return true;
         }
+        if (_journal is { IsOpen: true }) return Fault(AccessType.Store, access: true, va);
         MmioAccesses++;
         return _bus.TryWrite(pa, size, value) || Fault(AccessType.Store, access: true, va);
     }
@@ -212,7 +234,11 @@ internal sealed unsafe class HartMmu : IDisposable
         if (!TryTranslate(va, request, size, out pa, out AccessType allowed)) return false;
         bool store = access == AccessType.Store;
         if (!_memory.TryTranslate(pa, (ulong)size, store, out hva)) return Fault(access, access: true, va);
-        if (store) _memory.Disarm(_memory.StampOf(pa));
+        if (store)
+        {
+            _memory.Disarm(_memory.StampOf(pa));
+            _journal?.Note(pa, hva, va);
+        }
         FillData(va, pa, allowed, store);
         return true;
     }
@@ -281,7 +307,7 @@ internal sealed unsafe class HartMmu : IDisposable
         ulong tag = va & SoftTlb.PageMask;
         SoftTlbEntry* entry = _context->Tlb + SoftTlb.IndexOf(va);
         entry->ReadTag = IsAllowed(page, allowed, AccessType.Load) ? tag : SoftTlb.Invalid;
-        bool writable = IsAllowed(page, allowed, AccessType.Store) && (stored || IsQuietlyWritable(page));
+        bool writable = IsAllowed(page, allowed, AccessType.Store) && (_journal is null ? stored || IsQuietlyWritable(page) : stored && _journal.IsOpen);
         entry->WriteTag = writable && !_memory.Watches.CoversPage(page) ? tag : SoftTlb.Invalid;
         if (writable) _storable[StorableWord(page)] |= StorableBit(page);
         entry->Addend = hva - (nint)tag;

@@ -26,6 +26,9 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
     private const ulong ReservedBits = 0x7FUL << 54, NapotBit = 1UL << 63, PbmtBits = 3UL << 61;
     private const ulong PpnMask = (1UL << 44) - 1;
 
+    /// <summary>As of the MMU.</summary>
+    internal StoreJournal? Journal { get; set; }
+
     /// <summary>Walks begun so far.</summary>
     internal ulong Walks { get; private set; }
 
@@ -89,6 +92,7 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
             if (!pmp.Allows(leaf.Slot, 8, AccessType.Store, (uint)PrivilegeMode.Supervisor)) return WalkResult.AccessFault;
             if (!memory.TryTranslate(leaf.Slot, 8, writable: true, out _)) return WalkResult.AccessFault;
             memory.MarkWritten(leaf.Slot, 8);
+            Journal?.NoteWalker(leaf.Slot, leaf.Hva);
             ulong before;
             // SAFETY: leaf.Hva is the aligned host address of eight bytes of guest memory, as shown when the entry was read.
             unsafe { before = Interlocked.CompareExchange(ref Unsafe.AsRef<ulong>((void*)leaf.Hva), pte | wanted, pte); }

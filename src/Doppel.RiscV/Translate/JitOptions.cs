@@ -1,3 +1,4 @@
+using Doppel.Core.Diagnostics;
 using Doppel.Jit.Ir;
 
 namespace Doppel.RiscV.Translate;
@@ -29,6 +30,21 @@ public sealed record JitOptions
 
     /// <summary>Optimisations that are switched off.</summary>
     public JitFeatures Off { get; init; }
+
+    /// <summary>
+    /// True to run everything that generated code does once more by interpretation, and to end with an
+    /// <see cref="EngineDifferenceException"/> where the results differ. Only for machines whose time is counted in instructions.
+    /// </summary>
+    public bool Verify { get; init; }
+
+    /// <summary>Receives every translation, on the hart's thread; null if nobody wants to know.</summary>
+    public Action<TranslatedCode>? Translated { get; init; }
+
+    /// <summary>True if <see cref="TranslatedCode.Text"/> is wanted.</summary>
+    public bool Trace { get; init; }
+
+    /// <summary>Lets a test plant a fault: changes the operations of a straight line, of any quality, before they are compiled.</summary>
+    internal Action<IrUnit>? Tamper { get; init; }
 
     /// <summary>True unless one of the features is switched off.</summary>
     internal bool Has(JitFeatures features) => (Off & features) == 0;

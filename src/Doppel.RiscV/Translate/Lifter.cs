@@ -43,12 +43,13 @@ internal sealed class Lifter
     /// <param name="offset">Entry.</param>
     /// <param name="mode">Mode that the unit runs in.</param>
     /// <param name="next">First half-word and name of the page behind it in virtual addresses; zero names no page.</param>
-    internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next)
+    /// <param name="limit">Most guest instructions.</param>
+    internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next, int limit = MaxQuickInstructions)
     {
         _builder.Begin(_unit, offset, mode);
         _next = next;
         _plan = null;
-        LiftLine(page, offset, MaxQuickInstructions);
+        LiftLine(page, offset, Math.Min(limit, MaxQuickInstructions));
         return _unit;
     }
 
@@ -79,6 +80,7 @@ internal sealed class Lifter
             }
             offset = LiftOne(page, offset);
         }
+        _options.Tamper?.Invoke(_builder.Unit);
     }
 
     // Ends the unit in front of an instruction. That is a jump of no instruction, so the count takes the one back that a jump adds.

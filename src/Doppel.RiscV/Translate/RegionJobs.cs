@@ -1,4 +1,5 @@
 using Doppel.Jit.CodeCache;
+using Doppel.Jit.Ir;
 
 namespace Doppel.RiscV.Translate;
 
@@ -6,7 +7,7 @@ namespace Doppel.RiscV.Translate;
 /// Compiles regions away from the hart's thread, one at a time for each hart: the hart hands over a copy of the page and goes on with the
 /// quick translation until the region is ready. Thread contract: the hart's own thread; the work itself is done on the thread pool.
 /// </summary>
-internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions options) : IDisposable
+internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions options, TranslationObserver? observer) : IDisposable
 {
     private const int MaxWaiting = 256, PageSize = 4096;
 
@@ -59,9 +60,24 @@ internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions option
         }
     }
 
+    /// <summary>What the last region was made of, if somebody observes, and its guest instructions.</summary>
+    internal (string Text, int Instructions) Made { get; private set; }
+
     /// <summary>Compiles a region at once.</summary>
-    internal CompiledRegion? CompileNow(in Request request, ReadOnlySpan<byte> bytes, int firstLink) =>
-        area.IsFull ? null : area.Compile(_lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next), firstLink);
+    internal CompiledRegion? CompileNow(in Request request, ReadOnlySpan<byte> bytes, int firstLink)
+    {
+        if (area.IsFull) return null;
+        IrRegion ir = _lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next);
+        CompiledRegion? region = area.Compile(ir, firstLink);
+        int instructions = 0;
+        foreach (IrUnit block in ir.Blocks) instructions += block.GuestCount;
+        Made = (observer?.Describe(ir.Blocks, bytes) ?? "", instructions);
+        return region;
+    }
+
+    /// <summary>Compiles no more than the first instructions of a region, at once and without loops. Nobody may be compiling.</summary>
+    internal CompiledRegion? CompilePrefix(in Request request, ReadOnlySpan<byte> bytes, int firstLink, int instructions) =>
+        area.IsFull ? null : area.Compile(_lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next, instructions), firstLink);
 
     /// <summary>Waits for what is under way and forgets it and everything that waits.</summary>
     internal void Cancel()

@@ -19,11 +19,12 @@ internal sealed class RegionLifter(bool shared, JitOptions options)
     /// <param name="offset">Entry.</param>
     /// <param name="mode">Mode that the region runs in.</param>
     /// <param name="next">First half-word and name of the page behind it; zero names no page.</param>
-    internal IrRegion Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next)
+    /// <param name="limit">Most guest instructions.</param>
+    internal IrRegion Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next, int limit = MaxInstructions)
     {
         _region.Clear();
         _plan.Clear();
-        int left = MaxInstructions;
+        int left = limit;
         AddBlock(page, (offset, mode), next, ref left);
         for (int i = 0; i < _region.Count; i++)
         {

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Doppel.Core.Memory;
 using Doppel.Jit.CodeCache;
+using Doppel.Jit.Ir;
 using Doppel.RiscV.Harts;
 
 namespace Doppel.RiscV.Translate;
@@ -25,6 +26,7 @@ internal sealed unsafe class Translator : IDisposable
     private readonly RegionJobs _regions;
     private readonly Action<TranslatedPage, byte[]> _copyPage;
     private readonly JitOptions _options;
+    private readonly TranslationObserver? _observer;
     private readonly bool _shared;
     private uint _seenWrites;
 
@@ -34,8 +36,9 @@ internal sealed unsafe class Translator : IDisposable
         _memory = hart.Platform.Memory;
         _shared = hart.Platform.HartCount > 1;
         _options = options.Has(JitFeatures.Regions) ? options : options with { HotSamples = -1 };
+        _observer = TranslationObserver.For(options);
         _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytes);
-        _regions = new RegionJobs(_cache.Regions, _shared, options);
+        _regions = new RegionJobs(_cache.Regions, _shared, options, _observer);
         _copyPage = CopyPage;
         _lifter = new Lifter(_shared, options);
         _jumps = new JumpCaches(context) { IsOff = !options.Has(JitFeatures.JumpCache) };
@@ -171,7 +174,36 @@ internal sealed unsafe class Translator : IDisposable
         if (_cache.IsFull) page = Restart(page);
         if (_options.HotSamples == 0 && !quickOnly && TryOptimiseNow(page, offset, out code)) return code;
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes)), page.Code);
+        IrUnit unit = _lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes));
+        code = _cache.Compile(unit, page.Code);
+        _observer?.Add(page, offset, unit.GuestCount, (code, CodeOf(code, _cache.LastBytes)), ("quick", _observer.Describe([unit], bytes)));
+        return code;
+    }
+
+    private byte[] CodeOf(nint code, int length) => _cache.CodeFrom(code)[..length].ToArray();
+
+    /// <summary>Host code that was found for an address, and its quality; for reports, where it was observed.</summary>
+    internal (byte[] Code, string Quality) Describe(nint code)
+    {
+        (int bytes, string quality) = _observer?.Find(code) ?? default;
+        return (CodeOf(code, bytes), quality);
+    }
+
+    /// <summary>
+    /// Makes code for no more than the first instructions at an address, which nothing else will find: of a region if the address has one. Zero if
+    /// there is no room.
+    /// </summary>
+    internal nint CompilePrefix(ulong pc, int instructions)
+    {
+        if (FindPage(pc, CurrentMode) is not { } page || _cache.IsFull) return 0;
+        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        int offset = (int)(pc & 0xFFF);
+        if (page.Code.HasRegion(offset))
+        {
+            _regions.Cancel();
+            return _regions.CompilePrefix(RequestOf(page, offset), bytes, _cache.NextRegionLink, instructions)?.Code ?? 0;
+        }
+        return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes), instructions), new CodePage(page.Code.Key));
     }
 
     private bool TryOptimiseNow(TranslatedPage page, int offset, out nint code)
@@ -179,8 +211,10 @@ internal sealed unsafe class Translator : IDisposable
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
         CompiledRegion? region = _regions.CompileNow(RequestOf(page, offset), bytes, _cache.NextRegionLink);
         code = region?.Code ?? 0;
-        if (region is not null) _cache.Publish(region, page.Code);
-        return region is not null;
+        if (region is null) return false;
+        _cache.Publish(region, page.Code);
+        Observe(region, page);
+        return true;
     }
 
     private RegionJobs.Request RequestOf(TranslatedPage page, int offset)
@@ -194,9 +228,13 @@ internal sealed unsafe class Translator : IDisposable
     private void Publish(CompiledRegion region, TranslatedPage page)
     {
         _cache.Publish(region, page.Code);
+        Observe(region, page);
         // Indirect jumps to the entry find the region from now on.
         _jumps.Clear();
     }
+
+    private void Observe(CompiledRegion region, TranslatedPage page) => _observer?.Add(
+        page, region.EntryOffset, _regions.Made.Instructions, (region.Code, CodeOf(region.Code, region.Bytes)), ("region", _regions.Made.Text));
 
     // The cache is full: forget everything and begin again with the page at hand.
     private TranslatedPage Restart(TranslatedPage page)

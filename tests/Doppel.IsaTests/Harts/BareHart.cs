@@ -36,12 +36,17 @@ internal sealed class BareHart : IDisposable
     private bool _started;
 
     internal BareHart(string engine, IRiscVFirmware? firmware = null)
+        : this(Engines.Create(engine), firmware)
+    {
+    }
+
+    internal BareHart(IRiscVEngine engine, IRiscVFirmware? firmware = null)
     {
         Memory = new GuestMemory(new RamRegion(Ram, RamBytes, ReadOnly: false, "ram"), new RamRegion(0x1000, 0x1000, ReadOnly: true, "rom"));
         Bus = new MmioBus();
         Bus.Attach(new MmioWindow(Device, 4, 4, 4, "cell"), Cell);
         Time = new InstructionCountTime(() => _hart!.Ticks);
-        _hart = Engines.Create(engine).CreateVcpu(0, new RiscVPlatform(Memory, Bus, Time) { Firmware = firmware });
+        _hart = engine.CreateVcpu(0, new RiscVPlatform(Memory, Bus, Time) { Firmware = firmware });
         _hart.Save(ref _state);
         _state.Pc = Ram;
         _state.Mstatus |= 3UL << 13;

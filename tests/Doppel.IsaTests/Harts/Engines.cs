@@ -14,6 +14,7 @@ internal static class Engines
         ["interp"] = static () => new InterpreterEngine(),
         ["jit"] = static () => new JitEngine(s_quick),
         ["jit-optimised"] = static () => new JitEngine(s_optimised),
+        ["jit-verify"] = static () => new JitEngine(s_optimised with { Verify = true }),
     };
 
     /// <summary>Names of all engines, as theory data.</summary>
