@@ -26,12 +26,6 @@ public struct SoftTlbEntry
 /// <summary>Geometry of the software TLB, shared by interpreters and generated code.</summary>
 public static class SoftTlb
 {
-    /// <summary>Entries of one TLB; a power of two.</summary>
-    public const int Entries = 1 << EntriesLog2;
-
-    /// <summary>Binary logarithm of <see cref="Entries"/>.</summary>
-    public const int EntriesLog2 = 12;
-
     /// <summary>Binary logarithm of the size of a <see cref="SoftTlbEntry"/> in bytes.</summary>
     public const int EntrySizeLog2 = 5;
 
@@ -43,7 +37,4 @@ public static class SoftTlb
 
     /// <summary>A tag that no address matches.</summary>
     public const ulong Invalid = ulong.MaxValue;
-
-    /// <summary>Index of the entry that serves a guest-virtual address.</summary>
-    public static int IndexOf(ulong gva) => (int)(gva >> PageBits) & (Entries - 1);
 }

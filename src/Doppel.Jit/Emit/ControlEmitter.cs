@@ -90,6 +90,8 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
         }
     }
 
+    private Mem JumpTable => Context(Layout.JumpTables + (unit.Mode * sizeof(ulong)));
+
     private protected Mem Field(int offset) => Context(Layout.Frame + offset);
 
     private protected virtual void EmitBranch(in IrInst inst)
@@ -185,26 +187,27 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
     // Goes to the guest-virtual address in rax. An odd address never matches, so bit 0 is left to the slow path.
     private protected void EmitLookup()
     {
-        int cache = Layout.JumpCache + (unit.Mode * JumpCacheEntry.CacheBytes);
+        Asm.Load(8, false, Rdx, JumpTable);
         Asm.Mov(false, Rcx, Rax);
         Asm.Op(Alu.And, false, Rcx, JumpCacheEntry.IndexMask);
-        Asm.Op(Alu.Cmp, true, Rax, new Mem(HomeMap.Context, cache, Rcx, 3));
+        Asm.Op(Alu.Cmp, true, Rax, new Mem(Rdx, 0, Rcx, 3));
         Asm.JccAbsolute(Cond.Ne, stubs.ExitLookup);
         Asm.Op(Alu.And, true, Rax, -PageSize);
         Asm.Store(8, Context(Layout.CodePage), Rax);
-        Asm.Jmp(new Mem(HomeMap.Context, cache + 8, Rcx, 3));
+        Asm.Jmp(new Mem(Rdx, 8, Rcx, 3));
     }
 
     private void EmitNextPageGuard(in IrInst inst)
     {
         Label cold = ColdInterpret(inst);
+        Asm.Load(8, false, Rdx, JumpTable);
         Asm.Load(8, false, Rax, Context(Layout.CodePage));
         Asm.Rorx(true, Rcx, Rax, 12 - 4);
         Asm.Op(Alu.And, false, Rcx, (NextPageEntry.Entries - 1) << 4);
-        Asm.Op(Alu.Cmp, true, Rax, new Mem(HomeMap.Context, Layout.NextPages, Rcx));
+        Asm.Op(Alu.Cmp, true, Rax, new Mem(Rdx, JumpCacheEntry.CacheBytes, Rcx));
         Asm.Jcc(Cond.Ne, cold);
         Asm.MovImm(Rax, inst.Imm);
-        Asm.Op(Alu.Cmp, true, Rax, new Mem(HomeMap.Context, Layout.NextPages + 8, Rcx));
+        Asm.Op(Alu.Cmp, true, Rax, new Mem(Rdx, JumpCacheEntry.CacheBytes + 8, Rcx));
         Asm.Jcc(Cond.Ne, cold);
     }
 

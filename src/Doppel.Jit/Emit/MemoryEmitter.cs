@@ -206,7 +206,7 @@ internal class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes,
             return;
         }
         Asm.Rorx(true, Rcx, Rax, Layout.TlbIndexShift);
-        Asm.Op(Alu.And, false, Rcx, Layout.TlbOffsetMask);
+        Asm.Op(Alu.And, true, Rcx, Context(Layout.TlbOffsetMask));
         Asm.Op(Alu.Add, true, Rcx, Context(Layout.TlbPointer));
         Asm.Mov(true, Rdx, Rax);
         Asm.Op(Alu.And, true, Rdx, PageMask | (size - 1));

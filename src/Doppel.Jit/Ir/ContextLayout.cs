@@ -17,7 +17,7 @@ internal sealed record ContextLayout
     /// <summary>Guest-virtual address of the page of code that runs (64 bits).</summary>
     internal required int CodePage { get; init; }
 
-    /// <summary>Address of the software TLB (64 bits), its mask of the entry's offset, and offsets in an entry.</summary>
+    /// <summary>Address of the software TLB and mask of an entry's offset in it (64 bits each); the shift before masking; offsets in an entry.</summary>
     internal required int TlbPointer { get; init; }
 
     internal required int TlbOffsetMask { get; init; }
@@ -48,11 +48,10 @@ internal sealed record ContextLayout
     /// <summary>The fields of <see cref="Abi.NativeFrame"/>.</summary>
     internal required int Frame { get; init; }
 
-    /// <summary>Cache of next pages: see <see cref="Abi.NextPageEntry"/>.</summary>
-    internal required int NextPages { get; init; }
-
-    /// <summary>Jump caches, one for each mode.</summary>
-    internal required int JumpCache { get; init; }
+    /// <summary>
+    /// Addresses (64 bits each) of the tables that jumps are looked up in, one for each mode: a jump cache, with a cache of next pages behind it.
+    /// </summary>
+    internal required int JumpTables { get; init; }
 
     /// <summary>True if other threads run vCPUs of the same memory.</summary>
     internal bool Shared { get; init; }

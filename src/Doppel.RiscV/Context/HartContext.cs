@@ -41,6 +41,9 @@ internal unsafe struct FetchEntry
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct HartContext
 {
+    /// <summary>What brings the bits of an address that select the TLB's entry to the place where they count in bytes.</summary>
+    internal const int TlbIndexShift = SoftTlb.PageBits - SoftTlb.EntrySizeLog2;
+
     /// <summary>Number of entries of one <see cref="FetchTlb"/>.</summary>
     internal const int FetchEntries = 256;
 
@@ -61,6 +64,12 @@ internal unsafe struct HartContext
     /// <summary>TLB for loads and stores in the current mode.</summary>
     internal SoftTlbEntry* Tlb;
 
+    /// <summary>Mask that makes an address, shifted right by <see cref="TlbIndexShift"/>, the offset of its entry.</summary>
+    internal ulong TlbOffsetMask;
+
+    /// <summary><see cref="Tlb"/> and <see cref="TlbOffsetMask"/> as they would be with mstatus.SUM clear, then with it set.</summary>
+    internal fixed ulong TlbOfSum[4];
+
     /// <summary>TLB for instruction pages in the current mode.</summary>
     internal FetchEntry* FetchTlb;
 
@@ -78,6 +87,10 @@ internal unsafe struct HartContext
 
     /// <summary>Ticks so far.</summary>
     internal readonly ulong Ticks => TickLimit - (ulong)Budget;
+
+    /// <summary>The entry of the TLB that serves an address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly SoftTlbEntry* EntryOf(ulong va) => (SoftTlbEntry*)((byte*)Tlb + ((va >> TlbIndexShift) & TlbOffsetMask));
 
     /// <summary>Address of a decoded instruction on the current page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -83,7 +83,7 @@ internal static unsafe class CsrEffects
         ulong mode = value >> 60;
         if (mode is not (0 or 8 or 9 or 10) || value == h.Context->State.Satp) return;
         h.Context->State.Satp = value;
-        h.Mmu.FlushAll();
+        h.Mmu.EnterSpace();
     }
 
     internal static void WriteMenvcfg(Hart h, ulong value)

@@ -28,7 +28,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     private bool _goesOn;
 
     internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, JitOptions options)
-        : base(index, platform, harts, JitContext.TotalBytes)
+        : base(index, platform, harts, sizeof(JitContext))
     {
         _context = (JitContext*)Hart.Context;
         NativeFrame.Initialise(ref _context->Frame);
@@ -249,7 +249,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         if (write && mmu.ReportsStores(pa)) return 0;
         if (!atomic) return hva;
         // An atomic that needs the entry tries again: that must not go on for ever where the TLB holds no such page.
-        SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);
+        SoftTlbEntry* entry = c->EntryOf(va);
         return (write ? entry->WriteTag : entry->ReadTag) == (va & SoftTlb.PageMask) ? hva : 0;
     }
 }

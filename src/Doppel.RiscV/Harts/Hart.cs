@@ -153,7 +153,7 @@ internal sealed unsafe class Hart : IDisposable
     {
         Mmu.Pmp.Update();
         Mmu.FlushAll();
-        Mmu.UpdateMode();
+        Mmu.EnterSpace();
         InstructionFence = true;
         UpdateSupervisorTimer();
     }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Doppel.Core.Bus;
 using Doppel.Core.Memory;
 using Doppel.RiscV.Context;
@@ -12,23 +11,18 @@ namespace Doppel.RiscV.Mmu;
 /// </summary>
 internal sealed unsafe class HartMmu : IDisposable
 {
-    // One TLB for each way in which data may be accessed, so that a trap or a flip of SUM swaps a pointer and flushes nothing.
-    private const int UserSet = 0, SupervisorSet = 1, SupervisorSumSet = 2, MachineSet = 3, DataSets = 4, FetchSets = 3;
-
     private readonly HartContext* _context;
     private readonly GuestMemory _memory;
     private readonly MmioBus _bus;
     private readonly PageWalker _walker;
-    private readonly SoftTlbEntry* _data;
-    private readonly FetchEntry* _fetch;
+    private readonly AddressSpaces _spaces = new();
+    private readonly DataTlbs _data;
+    private readonly FetchTlbs _fetch;
     private readonly LargePages _largePages = new();
     private StoreJournal? _journal;
-
-    // A bit for each hash of a physical page that a data TLB may let be stored to: most pages that are armed never were.
-    private readonly ulong[] _storable = new ulong[64];
-    private int _usedDataSets = (1 << DataSets) - 1;
     private uint _dataPrivilege;
-    private bool _sum, _mxr;
+    private bool _mxr;
+    private ulong _mode;
 
     internal HartMmu(HartContext* context, GuestMemory memory, MmioBus bus)
     {
@@ -37,10 +31,9 @@ internal sealed unsafe class HartMmu : IDisposable
         _bus = bus;
         Pmp = new Pmp(context);
         _walker = new PageWalker(context, memory, Pmp);
-        _data = (SoftTlbEntry*)NativeMemory.AlignedAlloc((nuint)(DataSets * SoftTlb.Entries * sizeof(SoftTlbEntry)), 64);
-        _fetch = (FetchEntry*)NativeMemory.AlignedAlloc((nuint)(FetchSets * HartContext.FetchEntries * sizeof(FetchEntry)), 64);
-        FlushAll();
-        UpdateMode();
+        _data = new DataTlbs(context);
+        _fetch = new FetchTlbs(context);
+        EnterSpace();
     }
 
     internal Pmp Pmp { get; }
@@ -57,10 +50,7 @@ internal sealed unsafe class HartMmu : IDisposable
     /// <summary>Makes the next store to the page of each address take the slow path again.</summary>
     internal void ForbidStoresAt(List<ulong> addresses)
     {
-        foreach (ulong va in addresses)
-        {
-            for (int set = 0; set < DataSets; set++) _data[(set * SoftTlb.Entries) + SoftTlb.IndexOf(va)].WriteTag = SoftTlb.Invalid;
-        }
+        foreach (ulong va in addresses) _data.ForbidStoresAt(va);
     }
 
     internal ulong PageWalks => _walker.Walks;
@@ -79,62 +69,68 @@ internal sealed unsafe class HartMmu : IDisposable
         bool mxr = (status & Mstatus.Mxr) != 0;
         if (mxr != _mxr) FlushData();
         _mxr = mxr;
-        _sum = (status & Mstatus.Sum) != 0;
         _dataPrivilege = data;
-        int set = data switch { 0 => UserSet, 1 => _sum ? SupervisorSumSet : SupervisorSet, _ => MachineSet };
-        _context->Tlb = _data + (set * SoftTlb.Entries);
-        _usedDataSets |= 1 << set;
-        _context->FetchTlb = _fetch + ((privilege == 3 ? 2 : (int)privilege) * HartContext.FetchEntries);
+        DataWay supervisor = (status & Mstatus.Sum) != 0 ? DataWay.SupervisorSum : DataWay.Supervisor;
+        _data.Select(_spaces.Current, data switch { 0 => DataWay.User, 1 => supervisor, _ => DataWay.Machine });
+        _fetch.Select(_spaces.Current, privilege);
     }
 
-    /// <summary>Empties all TLBs: SFENCE.VMA, a new satp, new PMP settings.</summary>
+    /// <summary>Number of the address space in use, below <see cref="AddressSpaces.Count"/>.</summary>
+    internal int Space => _spaces.Current;
+
+    /// <summary>Goes to the address space that satp names. What is known of others is kept until a fence ends it.</summary>
+    internal void EnterSpace()
+    {
+        if (_spaces.Enter(_context->State.Satp)) ForgetSpace(_spaces.Current);
+        _data.ClearLocal();
+        _fetch.ClearLocal();
+        Follower?.SpaceEntered();
+        // A change of MODE takes effect at once, and what is global in one mode means nothing in another (privileged manual, 10.1.11).
+        ulong mode = _context->State.Satp >> 60;
+        if (mode != _mode) FlushSupervisor();
+        _mode = mode;
+        UpdateMode();
+    }
+
+    /// <summary>Empties all TLBs: SFENCE.VMA without operands, new PMP settings.</summary>
     internal void FlushAll()
     {
         _largePages.Clear();
+        _walker.Forget();
         FlushData();
         FlushFetch();
     }
 
     /// <summary>Empties the TLBs for loads and stores.</summary>
-    internal void FlushData()
+    internal void FlushData() => _data.Clear();
+
+    /// <summary>Ends the translations of one address space that are not global: SFENCE.VMA with an ASID alone.</summary>
+    internal void FlushSpace(ulong asid)
     {
-        // Only sets that were used since the last flush can hold anything.
-        for (int set = 0; set < DataSets; set++)
+        _walker.Forget();
+        for (int space = 0; space < AddressSpaces.Count; space++)
         {
-            if ((_usedDataSets & (1 << set)) == 0) continue;
-            new Span<byte>(_data + (set * SoftTlb.Entries), SoftTlb.Entries * sizeof(SoftTlbEntry)).Fill(0xFF);
+            if (_spaces.Has(space, asid)) ForgetSpace(space);
         }
-        long current = _context->Tlb == null ? -1 : (_context->Tlb - _data) / SoftTlb.Entries;
-        _usedDataSets = current < 0 ? (1 << DataSets) - 1 : 1 << (int)current;
-        Array.Clear(_storable);
     }
 
     /// <summary>Makes stores to one physical page take the slow path again.</summary>
-    internal void ForbidStores(ulong gpa)
-    {
-        if ((_storable[StorableWord(gpa)] & StorableBit(gpa)) == 0) return;
-        for (int set = 0; set < DataSets; set++)
-        {
-            if ((_usedDataSets & (1 << set)) == 0) continue;
-            foreach (ref SoftTlbEntry entry in new Span<SoftTlbEntry>(_data + (set * SoftTlb.Entries), SoftTlb.Entries))
-            {
-                if (entry.Gpa == gpa) entry.WriteTag = SoftTlb.Invalid;
-            }
-        }
-    }
+    internal void ForbidStores(ulong gpa) => _data.ForbidStores(gpa);
 
-    /// <summary>Called when translations of instruction addresses end: of one page, or of all for null. An engine that keeps its own follows.</summary>
-    internal Action<ulong?> FetchFlushed { get; set; } = static _ => { };
+    /// <summary>An engine that keeps translations of instruction addresses of its own.</summary>
+    internal IFetchFollower? Follower { get; set; }
 
     /// <summary>Empties the TLBs of instruction pages: also whenever decoded pages are dropped.</summary>
     internal void FlushFetch()
     {
-        new Span<byte>(_fetch, FetchSets * HartContext.FetchEntries * sizeof(FetchEntry)).Fill(0xFF);
-        FetchFlushed(null);
+        _fetch.Clear();
+        Follower?.Flushed();
     }
 
     /// <summary>Drops what the TLBs know of one page: SFENCE.VMA with an address.</summary>
-    internal void FlushPage(ulong va)
+    /// <param name="va">Address in the page.</param>
+    /// <param name="asid">The one address space that is meant, or null for all.</param>
+    internal void FlushPage(ulong va, ulong? asid)
     {
         // One fence ends all of a superpage, of which the TLBs hold an entry for each 4 KiB in use (privileged manual, 10.2.1).
         if (_largePages.MayHold(va))
@@ -142,27 +138,44 @@ internal sealed unsafe class HartMmu : IDisposable
             FlushAll();
             return;
         }
-        ulong page = va & SoftTlb.PageMask;
-        for (int set = 0; set < DataSets; set++)
+        _walker.Forget();
+        if (asid is not { } number)
         {
-            SoftTlbEntry* entry = _data + (set * SoftTlb.Entries) + SoftTlb.IndexOf(va);
-            if (entry->ReadTag == page || entry->WriteTag == page) entry->ReadTag = entry->WriteTag = SoftTlb.Invalid;
+            _data.Drop(va);
         }
-        for (int set = 0; set < FetchSets; set++)
+        else
         {
-            FetchEntry* entry = _fetch + (set * HartContext.FetchEntries) + FetchIndex(va);
-            if (entry->Tag == page) entry->Tag = SoftTlb.Invalid;
+            for (int space = 0; space < AddressSpaces.Count; space++)
+            {
+                if (_spaces.Has(space, number)) _data.Drop(space, va);
+            }
         }
-        FetchFlushed(page);
+        _fetch.Drop(va);
+        Follower?.PageFlushed(va);
+    }
+
+    private void FlushSupervisor()
+    {
+        _data.ClearSupervisor();
+        _fetch.ClearSupervisor();
+        Follower?.SupervisorFlushed();
+    }
+
+    private void ForgetSpace(int space)
+    {
+        _data.Clear(space);
+        _fetch.Clear(space);
+        Follower?.SpaceFlushed(space);
     }
 
     /// <summary>Remembers where the decoded instructions of a page are, for the current mode.</summary>
     internal void FillFetch(ulong va, DecodedInstruction* instructions)
     {
-        FetchEntry* entry = _context->FetchTlb + FetchIndex(va);
-        entry->Tag = va & SoftTlb.PageMask;
-        entry->Instructions = instructions;
+        _fetch.Fill(va, instructions, IsLeafGlobal);
     }
+
+    /// <summary>True if the last translation is the same in all address spaces.</summary>
+    internal bool IsLeafGlobal { get; private set; }
 
     /// <summary>Translates the address of an instruction.</summary>
     internal bool TryTranslateFetch(ulong va, int length, out ulong pa)
@@ -191,11 +204,11 @@ internal sealed unsafe class HartMmu : IDisposable
     {
         if (((va ^ (va + (ulong)size - 1)) & SoftTlb.PageMask) != 0) return TryLoadAcross(va, size, out value);
         value = 0;
-        WalkRequest request = new(AccessType.Load, _dataPrivilege, _sum, _mxr);
+        WalkRequest request = new(AccessType.Load, _dataPrivilege, IsSum, _mxr);
         if (!TryTranslate(va, request, size, out ulong pa, out AccessType allowed)) return false;
         if (_memory.TryTranslate(pa, (ulong)size, writable: false, out nint hva))
         {
-            FillData(va, pa, allowed, stored: false);
+            FillData(va, pa, hva, allowed, stored: false);
             // SAFETY: TryTranslate has shown that size bytes at hva lie in guest memory.
             unsafe { value = ReadHost((byte*)hva, size); }
             return true;
@@ -209,13 +222,13 @@ internal sealed unsafe class HartMmu : IDisposable
     internal bool TryStore(ulong va, int size, ulong value)
     {
         if (((va ^ (va + (ulong)size - 1)) & SoftTlb.PageMask) != 0) return TryStoreAcross(va, size, value);
-        WalkRequest request = new(AccessType.Store, _dataPrivilege, _sum, _mxr);
+        WalkRequest request = new(AccessType.Store, _dataPrivilege, IsSum, _mxr);
         if (!TryTranslate(va, request, size, out ulong pa, out AccessType allowed)) return false;
         if (_memory.TryTranslate(pa, (ulong)size, writable: true, out nint hva))
         {
             _memory.Disarm(_memory.StampOf(pa));
             _journal?.Note(pa, hva, va);
-            FillData(va, pa, allowed, stored: true);
+            FillData(va, pa, hva, allowed, stored: true);
             // SAFETY: TryTranslate has shown that size bytes at hva lie in guest memory.
             unsafe { WriteHost((byte*)hva, size, value); }
             Stored(pa, size);
@@ -230,7 +243,7 @@ internal sealed unsafe class HartMmu : IDisposable
     internal bool TryGetAligned(ulong va, int size, AccessType access, out nint hva, out ulong pa)
     {
         if (TryHit(va, access, out hva, out pa)) return true;
-        WalkRequest request = new(access, _dataPrivilege, _sum, _mxr);
+        WalkRequest request = new(access, _dataPrivilege, IsSum, _mxr);
         if (!TryTranslate(va, request, size, out pa, out AccessType allowed)) return false;
         bool store = access == AccessType.Store;
         if (!_memory.TryTranslate(pa, (ulong)size, store, out hva)) return Fault(access, access: true, va);
@@ -239,13 +252,13 @@ internal sealed unsafe class HartMmu : IDisposable
             _memory.Disarm(_memory.StampOf(pa));
             _journal?.Note(pa, hva, va);
         }
-        FillData(va, pa, allowed, store);
+        FillData(va, pa, hva, allowed, store);
         return true;
     }
 
     private bool TryHit(ulong va, AccessType access, out nint hva, out ulong pa)
     {
-        SoftTlbEntry* entry = _context->Tlb + SoftTlb.IndexOf(va);
+        SoftTlbEntry* entry = _context->EntryOf(va);
         ulong page = va & SoftTlb.PageMask;
         hva = entry->Addend + (nint)va;
         pa = entry->Gpa + (va & ~SoftTlb.PageMask);
@@ -264,8 +277,8 @@ internal sealed unsafe class HartMmu : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_data);
-        NativeMemory.AlignedFree(_fetch);
+        _data.Dispose();
+        _fetch.Dispose();
     }
 
     /// <summary>Leaves a fault in the context. Always false.</summary>
@@ -282,7 +295,7 @@ internal sealed unsafe class HartMmu : IDisposable
         return false;
     }
 
-    private static int FetchIndex(ulong va) => (int)(va >> SoftTlb.PageBits) & (HartContext.FetchEntries - 1);
+    private bool IsSum => (_context->State.Mstatus & Mstatus.Sum) != 0;
 
     private bool TryTranslate(ulong va, in WalkRequest request, int length, out ulong pa, out AccessType allowed)
     {
@@ -290,33 +303,34 @@ internal sealed unsafe class HartMmu : IDisposable
         {
             pa = va;
             allowed = AccessType.Load | AccessType.Store;
+            IsLeafGlobal = false;
         }
         else
         {
             WalkResult result = _walker.Walk(va, request, out pa, out allowed);
+            IsLeafGlobal = _walker.IsLeafGlobal;
             if (result == WalkResult.Ok && _walker.LeafLevel > 0) _largePages.Note(va, 12 + (9 * _walker.LeafLevel));
             if (result != WalkResult.Ok) return Fault(request.Access, result == WalkResult.AccessFault, va);
         }
         return Pmp.Allows(pa, (ulong)length, request.Access, request.Privilege) || Fault(request.Access, access: true, va);
     }
 
-    private void FillData(ulong va, ulong pa, AccessType allowed, bool stored)
+    private void FillData(ulong va, ulong pa, nint hva, AccessType allowed, bool stored)
     {
         ulong page = pa & SoftTlb.PageMask;
-        if (!Pmp.IsUniform(page) || !_memory.TryTranslate(page, 4096, writable: false, out nint hva)) return;
+        if (!Pmp.IsUniform(page)) return;
         ulong tag = va & SoftTlb.PageMask;
-        SoftTlbEntry* entry = _context->Tlb + SoftTlb.IndexOf(va);
-        entry->ReadTag = IsAllowed(page, allowed, AccessType.Load) ? tag : SoftTlb.Invalid;
         bool writable = IsAllowed(page, allowed, AccessType.Store) && (_journal is null ? stored || IsQuietlyWritable(page) : stored && _journal.IsOpen);
-        entry->WriteTag = writable && !_memory.Watches.CoversPage(page) ? tag : SoftTlb.Invalid;
-        if (writable) _storable[StorableWord(page)] |= StorableBit(page);
-        entry->Addend = hva - (nint)tag;
-        entry->Gpa = page;
+        SoftTlbEntry entry = new()
+        {
+            ReadTag = IsAllowed(page, allowed, AccessType.Load) ? tag : SoftTlb.Invalid,
+            WriteTag = writable && !_memory.Watches.CoversPage(page) ? tag : SoftTlb.Invalid,
+            // Regions of memory begin and end with pages, so the whole page is where its part is.
+            Addend = hva - (nint)va,
+            Gpa = page,
+        };
+        _data.Fill(va, entry, IsLeafGlobal);
     }
-
-    private static int StorableWord(ulong gpa) => (int)(gpa >> 18) & 63;
-
-    private static ulong StorableBit(ulong gpa) => 1UL << (int)((gpa >> 12) & 63);
 
     private bool IsAllowed(ulong page, AccessType allowed, AccessType wanted) =>
         (allowed & wanted) != 0 && Pmp.Allows(page, 4096, wanted, _dataPrivilege);
@@ -330,7 +344,7 @@ internal sealed unsafe class HartMmu : IDisposable
         value = 0;
         // Both pages are checked before a byte is read, so that a device is not touched twice when the second page faults.
         int first = (int)(4096 - (va & 0xFFF));
-        WalkRequest request = new(AccessType.Load, _dataPrivilege, _sum, _mxr);
+        WalkRequest request = new(AccessType.Load, _dataPrivilege, IsSum, _mxr);
         if (!TryTranslate(va, request, first, out _, out _)) return false;
         if (!TryTranslate(va + (ulong)first, request, size - first, out _, out _)) return false;
         for (int i = 0; i < size; i++)
@@ -344,7 +358,7 @@ internal sealed unsafe class HartMmu : IDisposable
     private bool TryStoreAcross(ulong va, int size, ulong value)
     {
         int first = (int)(4096 - (va & 0xFFF));
-        WalkRequest request = new(AccessType.Store, _dataPrivilege, _sum, _mxr);
+        WalkRequest request = new(AccessType.Store, _dataPrivilege, IsSum, _mxr);
         if (!TryTranslate(va, request, first, out _, out _)) return false;
         if (!TryTranslate(va + (ulong)first, request, size - first, out _, out _)) return false;
         for (int i = 0; i < size; i++)

@@ -11,7 +11,7 @@ internal sealed class LargePages
     private const ulong Close = 1UL << 30;
 
     private readonly (ulong First, ulong Last)[] _ranges = new (ulong, ulong)[MaxRanges];
-    private int _count;
+    private int _count, _latest;
 
     internal void Clear() => _count = 0;
 
@@ -20,6 +20,7 @@ internal sealed class LargePages
     {
         ulong within = (1UL << bits) - 1;
         ulong first = va & ~within, last = va | within;
+        if (_count > 0 && first >= _ranges[_latest].First && last <= _ranges[_latest].Last) return;
         int nearest = 0;
         ulong distance = ulong.MaxValue;
         for (int i = 0; i < _count; i++)
@@ -28,7 +29,8 @@ internal sealed class LargePages
             if (gap >= distance) continue;
             (nearest, distance) = (i, gap);
         }
-        if (distance > Close && _count < MaxRanges) _ranges[_count++] = (first, last);
+        _latest = nearest;
+        if (distance > Close && _count < MaxRanges) _ranges[_latest = _count++] = (first, last);
         else _ranges[nearest] = (Math.Min(_ranges[nearest].First, first), Math.Max(_ranges[nearest].Last, last));
     }
 

@@ -22,9 +22,17 @@ internal readonly record struct WalkRequest(AccessType Access, uint Privilege, b
 /// <summary>The algorithm of the privileged manual, "Virtual Address Translation Process", for Sv39, Sv48 and Sv57.</summary>
 internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory, Pmp pmp)
 {
-    private const ulong Valid = 1, Read = 2, Write = 4, Execute = 8, User = 16, Accessed = 64, Dirty = 128;
+    private const ulong Valid = 1, Read = 2, Write = 4, Execute = 8, User = 16, Global = 32, Accessed = 64, Dirty = 128;
     private const ulong ReservedBits = 0x7FUL << 54, NapotBit = 1UL << 63, PbmtBits = 3UL << 61;
     private const ulong PpnMask = (1UL << 44) - 1;
+
+    // Bits of an address below the part that one table of the last level serves.
+    private const int LastTableBits = 21;
+
+    private const int Known = 128;
+
+    private readonly KnownTable[] _known = new KnownTable[Known];
+    private uint _generation = 1;
 
     /// <summary>As of the MMU.</summary>
     internal StoreJournal? Journal { get; set; }
@@ -34,6 +42,12 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
 
     /// <summary>Level at which the last walk that succeeded found its page: zero for 4 KiB.</summary>
     internal int LeafLevel { get; private set; }
+
+    /// <summary>True if what the last walk found is the same in all address spaces: its entry, or one that led to it, has G set.</summary>
+    internal bool IsLeafGlobal { get; private set; }
+
+    /// <summary>Forgets where tables are: a fence may have ended any of it.</summary>
+    internal void Forget() => _generation++;
 
     /// <summary>Translates one address.</summary>
     /// <param name="va">Guest-virtual address.</param>
@@ -46,25 +60,43 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
         pa = 0;
         allowed = AccessType.None;
         ulong satp = context->State.Satp;
-        int levels = (int)(satp >> 60) - 5; // modes 8, 9, 10: Sv39, Sv48, Sv57
-        int unused = 64 - (12 + (9 * levels));
-        if ((ulong)((long)(va << unused) >> unused) != va) return WalkResult.PageFault;
-        ulong table = (satp & PpnMask) << 12;
-        for (int level = levels - 1; level >= 0; level--)
+        // Entries that point to tables may be kept like those of pages, until a fence (privileged manual, 10.2.1).
+        ref KnownTable known = ref _known[(int)(va >> LastTableBits) & (Known - 1)];
+        int level = 0;
+        ulong table = known.Table;
+        IsLeafGlobal = known.IsGlobal;
+        if (known.Generation != _generation || known.Part != va >> LastTableBits || known.Satp != satp)
+        {
+            level = (int)(satp >> 60) - 6; // modes 8, 9, 10: Sv39, Sv48, Sv57
+            int unused = 64 - (21 + (9 * level));
+            if ((ulong)((long)(va << unused) >> unused) != va) return WalkResult.PageFault;
+            table = (satp & PpnMask) << 12;
+            IsLeafGlobal = false;
+        }
+        for (; level >= 0; level--)
         {
             ulong slot = table + (((va >> (12 + (9 * level))) & 0x1FF) << 3);
-            if (!pmp.Allows(slot, 8, AccessType.Load, (uint)PrivilegeMode.Supervisor)) return WalkResult.AccessFault;
-            if (!memory.TryTranslate(slot, 8, writable: false, out nint hva)) return WalkResult.AccessFault;
-            ulong pte;
-            // SAFETY: TryTranslate has shown that eight bytes at hva lie in guest memory; page-table slots are aligned, so the read is atomic.
-            unsafe { pte = Volatile.Read(ref Unsafe.AsRef<ulong>((void*)hva)); }
+            if (!TryRead(slot, out nint hva, out ulong pte)) return WalkResult.AccessFault;
             if (!IsWellFormed(pte)) return WalkResult.PageFault;
+            IsLeafGlobal |= (pte & Global) != 0;
             if ((pte & (Read | Execute)) != 0) return Finish(va, request, (slot, hva, pte, level), out pa, out allowed);
             // A, D, U and PBMT of a pointer are reserved.
             if ((pte & (Accessed | Dirty | User | PbmtBits | NapotBit)) != 0) return WalkResult.PageFault;
             table = ((pte >> 10) & PpnMask) << 12;
+            if (level == 1) known = new() { Part = va >> LastTableBits, Satp = satp, Table = table, Generation = _generation, IsGlobal = IsLeafGlobal };
         }
         return WalkResult.PageFault;
+    }
+
+    private bool TryRead(ulong slot, out nint hva, out ulong pte)
+    {
+        pte = 0;
+        hva = 0;
+        if (!pmp.Allows(slot, 8, AccessType.Load, (uint)PrivilegeMode.Supervisor)) return false;
+        if (!memory.TryTranslate(slot, 8, writable: false, out hva)) return false;
+        // SAFETY: TryTranslate has shown that eight bytes at hva lie in guest memory; page-table slots are aligned, so the read is atomic.
+        unsafe { pte = Volatile.Read(ref Unsafe.AsRef<ulong>((void*)hva)); }
+        return true;
     }
 
     private bool IsWellFormed(ulong pte)
@@ -124,5 +156,13 @@ internal sealed unsafe class PageWalker(HartContext* context, GuestMemory memory
     {
         if (mxr && (pte & Execute) != 0) pte |= Read;
         return (AccessType)(pte >> 1) & (AccessType.Load | AccessType.Store | AccessType.Fetch);
+    }
+
+    /// <summary>A table of the last level, found before.</summary>
+    private struct KnownTable
+    {
+        internal ulong Part, Satp, Table;
+        internal uint Generation;
+        internal bool IsGlobal;
     }
 }

@@ -20,7 +20,7 @@ internal static unsafe class FloatMoveSemantics
     {
         if (!IsOn(c)) return Illegal(c, i);
         ulong va = Rs1(c, i) + (ulong)(long)i->Imm;
-        SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);
+        SoftTlbEntry* entry = c->EntryOf(va);
         if ((va & (SoftTlb.PageMask | (ulong)(sizeof(T) - 1))) != entry->ReadTag) return LoadSlow<T>(c, i, va);
         return SetRegister(c, i, ToRegister(*(T*)((nint)va + entry->Addend)));
     }
@@ -32,7 +32,7 @@ internal static unsafe class FloatMoveSemantics
         if (!IsOn(c)) return Illegal(c, i);
         ulong va = Rs1(c, i) + (ulong)(long)i->Imm;
         ulong value = c->State.F[i->Rs2];
-        SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);
+        SoftTlbEntry* entry = c->EntryOf(va);
         if ((va & (SoftTlb.PageMask | (ulong)(sizeof(T) - 1))) != entry->WriteTag)
             return MemorySemantics.StoreSlow(c, i, va, sizeof(T), value);
         *(T*)((nint)va + entry->Addend) = T.CreateTruncating(value);

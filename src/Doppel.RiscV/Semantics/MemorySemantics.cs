@@ -14,7 +14,7 @@ internal static unsafe class MemorySemantics
         where T : unmanaged, System.Numerics.IBinaryInteger<T>
     {
         ulong va = Rs1(c, i) + (ulong)(long)i->Imm;
-        SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);
+        SoftTlbEntry* entry = c->EntryOf(va);
         if ((va & (SoftTlb.PageMask | (ulong)(sizeof(T) - 1))) != entry->ReadTag) return LoadSlow<T>(c, i, va);
         return Write(c, i, (ulong)long.CreateTruncating(*(T*)((nint)va + entry->Addend)));
     }
@@ -24,7 +24,7 @@ internal static unsafe class MemorySemantics
         where T : unmanaged, System.Numerics.IBinaryInteger<T>
     {
         ulong va = Rs1(c, i) + (ulong)(long)i->Imm;
-        SoftTlbEntry* entry = c->Tlb + SoftTlb.IndexOf(va);
+        SoftTlbEntry* entry = c->EntryOf(va);
         if ((va & (SoftTlb.PageMask | (ulong)(sizeof(T) - 1))) != entry->WriteTag) return StoreSlow(c, i, va, sizeof(T), Rs2(c, i));
         *(T*)((nint)va + entry->Addend) = T.CreateTruncating(Rs2(c, i));
         return Next(i);

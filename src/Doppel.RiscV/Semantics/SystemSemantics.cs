@@ -1,6 +1,7 @@
 using Doppel.RiscV.Context;
 using Doppel.RiscV.Csr;
 using Doppel.RiscV.Harts;
+using Doppel.RiscV.Mmu;
 using static Doppel.RiscV.Semantics.Flow;
 
 namespace Doppel.RiscV.Semantics;
@@ -39,9 +40,10 @@ internal static unsafe class SystemSemantics
     internal static DecodedInstruction* SfenceVma(HartContext* c, DecodedInstruction* i)
     {
         if (!IsSupervisorAllowed(c, Mstatus.Tvm)) return Illegal(c, i);
-        // The TLBs hold one address space at a time, so the ASID operand narrows nothing.
-        if (i->Rs1 == 0) Hart.Of(c).Mmu.FlushAll();
-        else Hart.Of(c).Mmu.FlushPage(Rs1(c, i));
+        HartMmu mmu = Hart.Of(c).Mmu;
+        if (i->Rs1 != 0) mmu.FlushPage(Rs1(c, i), i->Rs2 == 0 ? null : Rs2(c, i));
+        else if (i->Rs2 != 0) mmu.FlushSpace(Rs2(c, i));
+        else mmu.FlushAll();
         return Leave(c, i);
     }
 

@@ -21,17 +21,10 @@ internal unsafe struct JitContext
     /// <summary>Non-zero if CBO.ZERO is allowed in the current mode.</summary>
     internal ulong ZeroReady;
 
+    /// <summary>Addresses of the jump cache of each mode in the current address space.</summary>
+    internal fixed ulong JumpTables[Modes];
+
     internal NativeFrame Frame;
-
-    /// <summary>Size with the jump caches, which stand behind the structure.</summary>
-    internal static int TotalBytes => sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes) + NextPageEntry.CacheBytes;
-
-    /// <summary>The jump cache of a mode.</summary>
-    internal static JumpCacheEntry* JumpCacheOf(JitContext* context, int mode) =>
-        (JumpCacheEntry*)(context + 1) + (mode * JumpCacheEntry.Entries);
-
-    /// <summary>The cache of next pages.</summary>
-    internal static NextPageEntry* NextPagesOf(JitContext* context) => (NextPageEntry*)JumpCacheOf(context, Modes);
 
     /// <summary>Offset of <see cref="ZeroReady"/>.</summary>
     internal static int ZeroReadyOffset => sizeof(HartContext) + sizeof(ulong);
@@ -53,8 +46,8 @@ internal unsafe struct JitContext
             PreferredSlots = options.Has(JitFeatures.Homes) ? s_preferred : [],
             CodePage = OffsetOf(c, &c->Hart.CodePage),
             TlbPointer = OffsetOf(c, &c->Hart.Tlb),
-            TlbOffsetMask = (SoftTlb.Entries - 1) << SoftTlb.EntrySizeLog2,
-            TlbIndexShift = SoftTlb.PageBits - SoftTlb.EntrySizeLog2,
+            TlbOffsetMask = OffsetOf(c, &c->Hart.TlbOffsetMask),
+            TlbIndexShift = HartContext.TlbIndexShift,
             TlbReadTag = OffsetOf(&entry, &entry.ReadTag),
             TlbWriteTag = OffsetOf(&entry, &entry.WriteTag),
             TlbAddend = OffsetOf(&entry, &entry.Addend),
@@ -65,8 +58,7 @@ internal unsafe struct JitContext
             AccruedFlags = OffsetOf(c, &c->Hart.State.Fflags),
             RoundingMode = OffsetOf(c, &c->Hart.State.Frm),
             Frame = OffsetOf(c, &c->Frame),
-            NextPages = sizeof(JitContext) + (Modes * JumpCacheEntry.CacheBytes),
-            JumpCache = sizeof(JitContext),
+            JumpTables = OffsetOf(c, c->JumpTables),
             Shared = shared,
             Features = options.Compiler,
         };

@@ -1,80 +1,68 @@
-using Doppel.Jit.Abi;
+using Doppel.RiscV.Mmu;
 
 namespace Doppel.RiscV.Translate;
 
 /// <summary>
-/// The tables in which generated code looks up indirect jumps, one for each mode. Thread contract: the hart's own thread, outside
-/// generated code.
+/// The tables in which generated code looks up indirect jumps: one for U-mode in each address space, one for S-mode, one for M-mode. Thread
+/// contract: the hart's own thread, outside generated code.
 /// </summary>
-internal sealed unsafe class JumpCaches
+internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
 {
-    private const ulong Empty = 1;
-    private readonly JitContext* _context;
-    private readonly ulong[] _filter = new ulong[16];
-    private int[] _filled = new int[256];
-    private int _filledCount;
+    /// <summary>Number of tables.</summary>
+    internal const int Tables = AddressSpaces.Count + 2;
+
+    private readonly JumpTable?[] _tables = new JumpTable?[Tables];
 
     /// <summary>True to let every lookup miss.</summary>
     internal bool IsOff { get; init; }
 
-    internal JumpCaches(JitContext* context)
+    /// <summary>Number of the table of a mode: U, S or M from zero.</summary>
+    internal static int TableOf(int space, int mode) => mode == 0 ? space : AddressSpaces.Count + mode - 1;
+
+    /// <summary>Lets generated code look into the tables of an address space.</summary>
+    internal void Select(int space)
     {
-        _context = context;
-        JumpCacheEntry* entries = JitContext.JumpCacheOf(context, 0);
-        for (int i = 0; i < JitContext.Modes * JumpCacheEntry.Entries; i++) entries[i].Address = Empty;
-        ClearNextPages();
+        for (int mode = 0; mode < JitContext.Modes; mode++) context->JumpTables[mode] = (ulong)Table(TableOf(space, mode)).Entries;
     }
 
-    internal void Fill(int mode, ulong address, nint code)
+    internal void Fill(int table, ulong address, nint code)
     {
-        if (IsOff) return;
-        int index = (int)(address & JumpCacheEntry.IndexMask) >> 1;
-        JumpCacheEntry* entry = JitContext.JumpCacheOf(_context, mode) + index;
-        if (entry->Address == Empty)
+        if (!IsOff) Table(table).Fill(address, code);
+    }
+
+    internal nint Find(int table, ulong address) => Table(table).Find(address);
+
+    /// <summary>Lets entries for code lead to what takes its place.</summary>
+    internal void Replace(nint before, nint now)
+    {
+        foreach (JumpTable? table in _tables) table?.Replace(before, now);
+    }
+
+    /// <summary>Drops what may be for the page of an address.</summary>
+    internal void Drop(ulong address)
+    {
+        foreach (JumpTable? table in _tables)
         {
-            if (_filledCount == _filled.Length) Array.Resize(ref _filled, _filledCount * 2);
-            _filled[_filledCount++] = (mode * JumpCacheEntry.Entries) + index;
+            if (table?.MayHold(address) == true) table.Clear();
         }
-        entry->Code = code;
-        entry->Address = address;
-        ulong page = address >> 12;
-        _filter[(page >> 6) & 15] |= 1UL << (int)(page & 63);
     }
 
-    internal nint Find(int mode, ulong address)
-    {
-        JumpCacheEntry* entry = JitContext.JumpCacheOf(_context, mode) + ((int)(address & JumpCacheEntry.IndexMask) >> 1);
-        return entry->Address == address ? entry->Code : 0;
-    }
-
-    /// <summary>False if no entry of any mode is for the page of this address.</summary>
-    internal bool MayHold(ulong address)
-    {
-        ulong page = address >> 12;
-        return (_filter[(page >> 6) & 15] & (1UL << (int)(page & 63))) != 0;
-    }
+    internal void Clear(int table) => _tables[table]?.Clear();
 
     /// <summary>Empties all tables, at a cost that goes with what they hold.</summary>
     internal void Clear()
     {
-        JumpCacheEntry* entries = JitContext.JumpCacheOf(_context, 0);
-        for (int i = 0; i < _filledCount; i++) entries[_filled[i]].Address = Empty;
-        _filledCount = 0;
-        Array.Clear(_filter);
-        ClearNextPages();
+        foreach (JumpTable? table in _tables) table?.Clear();
     }
 
     /// <summary>Notes which physical page follows a page of code.</summary>
-    internal void FillNextPage(ulong codePage, ulong next)
+    internal void FillNextPage(int table, ulong codePage, ulong next) => Table(table).FillNextPage(codePage, next);
+
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        *(JitContext.NextPagesOf(_context) + ((int)(codePage >> 12) & (NextPageEntry.Entries - 1))) = new NextPageEntry { CodePage = codePage, Next = next };
-        ulong page = (codePage >> 12) + 1;
-        _filter[(page >> 6) & 15] |= 1UL << (int)(page & 63);
+        foreach (JumpTable? table in _tables) table?.Dispose();
     }
 
-    private void ClearNextPages()
-    {
-        NextPageEntry* entries = JitContext.NextPagesOf(_context);
-        for (int i = 0; i < NextPageEntry.Entries; i++) entries[i].CodePage = Empty;
-    }
+    private JumpTable Table(int number) => _tables[number] ??= new JumpTable();
 }

@@ -14,15 +14,13 @@ namespace Doppel.RiscV.Translate;
 /// </summary>
 internal sealed unsafe class Translator : IDisposable
 {
-    private const int FetchEntries = 512;
-
     private readonly Hart _hart;
     private readonly GuestMemory _memory;
     private readonly TranslationCache _cache;
     private readonly Lifter _lifter;
     private readonly JumpCaches _jumps;
     private readonly Dictionary<ulong, TranslatedPage> _pages = [];
-    private readonly FetchSlot[] _fetch = new FetchSlot[JitContext.Modes * FetchEntries];
+    private readonly FetchedPages _fetched;
     private readonly RegionJobs _regions;
     private readonly Action<TranslatedPage, byte[]> _copyPage;
     private readonly JitOptions _options;
@@ -42,7 +40,7 @@ internal sealed unsafe class Translator : IDisposable
         _copyPage = CopyPage;
         _lifter = new Lifter(_shared, options);
         _jumps = new JumpCaches(context) { IsOff = !options.Has(JitFeatures.JumpCache) };
-        hart.Mmu.FetchFlushed = FlushFetch;
+        _fetched = new FetchedPages(hart, _jumps);
     }
 
     /// <summary>Function (context, code) that runs generated code.</summary>
@@ -59,12 +57,12 @@ internal sealed unsafe class Translator : IDisposable
         TranslatedPage? page = FindPage(pc, mode);
         if (page is null) return 0;
         nint code = FindUnit(page, (int)(pc & 0xFFF));
-        _jumps.Fill(mode, pc, code);
+        _jumps.Fill(_fetched.TableOf(mode), pc, code);
         return code;
     }
 
     /// <summary>The code for an address in the current mode, if generated code would find it by itself; else zero.</summary>
-    internal nint FindKnown(ulong pc) => _jumps.Find(CurrentMode, pc);
+    internal nint FindKnown(ulong pc) => _jumps.Find(_fetched.TableOf(CurrentMode), pc);
 
     /// <summary>Finds or makes the code that an unlinked jump wants, and links the two. Zero when the page is gone.</summary>
     internal nint FindLinked(int link)
@@ -99,7 +97,7 @@ internal sealed unsafe class Translator : IDisposable
     internal void Straddled(ulong codePage)
     {
         TranslatedPage? next = FindPage(codePage + 0x1000, CurrentMode);
-        if (next is not null) _jumps.FillNextPage(codePage, next.Code.Key);
+        if (next is not null) _jumps.FillNextPage(_fetched.TableOf(next.Mode), codePage, next.Code.Key);
     }
 
     /// <summary>FENCE.I: drops the pages that were written since they were translated.</summary>
@@ -116,43 +114,26 @@ internal sealed unsafe class Translator : IDisposable
         if (stale is null) return;
         foreach (TranslatedPage page in stale) Drop(page);
         Invalidations += (ulong)stale.Count;
-        FlushFetch(null);
+        _fetched.Flushed();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _regions.Dispose();
+        _jumps.Dispose();
         _cache.Dispose();
     }
 
     private int CurrentMode => _hart.Context->State.Privilege switch { 0 => 0, 1 => 1, _ => 2 };
 
-    private void FlushFetch(ulong? page)
-    {
-        if (page is { } va)
-        {
-            if (!_jumps.MayHold(va)) return;
-            for (int mode = 0; mode < JitContext.Modes; mode++) _fetch[IndexOf(va, mode)] = default;
-        }
-        else
-        {
-            Array.Clear(_fetch);
-        }
-        _jumps.Clear();
-    }
-
-    private static int IndexOf(ulong va, int mode) => (mode * FetchEntries) + ((int)(va >> 12) & (FetchEntries - 1));
-
     private TranslatedPage? FindPage(ulong pc, int mode)
     {
-        ref FetchSlot slot = ref _fetch[IndexOf(pc, mode)];
-        // The tag is the page with its lowest bit set, so that an empty slot matches nothing.
-        if (slot.Tag == ((pc & SoftTlb.PageMask) | 1)) return slot.Page;
+        if (_fetched.Find(pc, mode) is { } known) return known;
         if (!_hart.Mmu.TryTranslateFetch(pc, 2, out ulong pa) || !_hart.Mmu.IsFetchCacheable(pa)) return null;
         ulong gpa = pa & SoftTlb.PageMask;
         if (!_pages.TryGetValue(gpa | (uint)mode, out TranslatedPage? page) && !TryAddPage(gpa, mode, out page)) return null;
-        slot = new FetchSlot { Tag = (pc & SoftTlb.PageMask) | 1, Page = page };
+        _fetched.Add(pc, mode, page);
         return page;
     }
 
@@ -227,10 +208,11 @@ internal sealed unsafe class Translator : IDisposable
 
     private void Publish(CompiledRegion region, TranslatedPage page)
     {
+        bool wasKnown = page.Code.TryFind(region.EntryOffset, out nint quick);
         _cache.Publish(region, page.Code);
         Observe(region, page);
         // Indirect jumps to the entry find the region from now on.
-        _jumps.Clear();
+        if (wasKnown) _jumps.Replace(quick, region.Code);
     }
 
     private void Observe(CompiledRegion region, TranslatedPage page) => _observer?.Add(
@@ -242,7 +224,7 @@ internal sealed unsafe class Translator : IDisposable
         _regions.Cancel();
         _cache.Flush();
         _pages.Clear();
-        FlushFetch(null);
+        _fetched.Flushed();
         // The page was readable when it was added, and memory does not go away.
         _ = TryAddPage(page.Gpa, page.Mode, out TranslatedPage? again);
         return again!;
@@ -271,13 +253,7 @@ internal sealed unsafe class Translator : IDisposable
         TranslatedPage? next = FindPage(codePage + 0x1000, page.Mode);
         if (next is null || next == page || !_memory.TryRead(next.Gpa, out ushort half)) return default;
         if (!next.Predecessors.Contains(page)) next.Predecessors.Add(page);
-        _jumps.FillNextPage(codePage, next.Code.Key);
+        _jumps.FillNextPage(_fetched.TableOf(next.Mode), codePage, next.Code.Key);
         return (half, next.Code.Key);
-    }
-
-    private struct FetchSlot
-    {
-        internal ulong Tag;
-        internal TranslatedPage? Page;
     }
 }

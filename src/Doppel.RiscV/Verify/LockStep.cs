@@ -109,6 +109,6 @@ internal sealed unsafe class LockStep
             _hart.Mmu.Pmp.Update();
             _hart.Mmu.FlushAll();
         }
-        _hart.Mmu.UpdateMode();
+        _hart.Mmu.EnterSpace();
     }
 }
