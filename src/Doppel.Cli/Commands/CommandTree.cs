@@ -27,6 +27,11 @@ internal static class CommandTree
         root.Options.Add(new Option<bool>("--help", "-h", "-?") { Description = "Show this page", Recursive = true, Action = new HelpPage() });
         root.Options.Add(new Option<bool>("--version") { Description = "Print the version", Action = new VersionLine() });
         root.Subcommands.Add(RunCommand.Create(guestCommand));
+        root.Subcommands.Add(ExecCommand.Create(guestCommand));
+        root.Subcommands.Add(CpCommand.Create());
+        root.Subcommands.Add(AttachCommand.Create());
+        root.Subcommands.Add(LogsCommand.Create());
+        foreach (Command command in PsCommand.Create().Concat(LifeCommands.Create())) root.Subcommands.Add(command);
         root.Subcommands.Add(ImageCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(CompletionCommand.Create(root));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Pulling;
 using Doppel.Cli.Running;
@@ -21,6 +22,7 @@ internal static class RunCommand
                 ("doppel run", "a Debian shell; `poweroff` or Ctrl-A X ends it"),
                 ("doppel run -- uname -m", "one command: prints riscv64 and exits with the command's status"),
                 ("doppel run --disk data.img --disk tools.img,ro --memory 1G", "with two disks and more memory"),
+                ("doppel run -d --name web", "in the background; `doppel exec web -- uname -a` reaches it"),
                 ("doppel run --kernel Image --initrd root.cpio --append \"console=ttyS0\"", "a kernel of your own"),
                 ("doppel run --bios fw_jump.bin --kernel u-boot.bin", "firmware of your own"),
                 ("doppel run --bios none --kernel test.elf --timeout 10", "a bare-metal program"),
@@ -43,6 +45,12 @@ internal static class RunCommand
         bool needsImage = request.Image is not null || request.Kernel is null;
         Image? image = needsImage ? await PullDisplay.GetAsync(ImageStore.OpenDefault(), request.Image ?? ImageStore.DefaultImage, cancellation) : null;
         Terminals terminals = new(HostTerminal.IsTerminal(0), HostTerminal.IsTerminal(1));
-        return await RunSession.RunAsync(MachinePlan.For(request, image, terminals), request);
+        MachinePlan plan = MachinePlan.For(request, image, terminals);
+        if (request.Name is { } name && !MachineRegistry.IsName(name))
+            throw CliException.Usage($"--name {name}: not a name for a machine", "take letters, digits, - _ and ., at most 40, the first a letter or digit");
+        if (BackgroundLaunch.OwnFolder is { } own) return await BackgroundRun.RunAsync(plan, request, own);
+        if (!request.IsNamed) return await RunSession.RunAsync(plan, request, folder: null);
+        MachineFolder folder = MachineRegistry.Open().Create(BackgroundLaunch.Record(plan, request));
+        return request.Detach ? await BackgroundLaunch.RunAsync(folder, cancellation) : await RunSession.RunAsync(plan, request, folder);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class RunSyntax
         Description = "Firmware: Doppel's own SBI, none (the kernel starts in M-mode), or a file such as OpenSBI",
     };
 
-    private readonly Option<DiskConfig[]> _disks = new("--disk", "-d")
+    private readonly Option<DiskConfig[]> _disks = new("--disk")
     {
         HelpName = "FILE[,ro]",
         Description = "Raw disk image as a virtio disk; may be given several times",
@@ -71,6 +71,7 @@ internal sealed class RunSyntax
         CustomParser = ParseTimeout,
     };
 
+    private readonly NamingSyntax _naming = new();
     private readonly Option<bool> _stats = new("--stats") { Description = "Print counters and times on standard error at the end" };
     private readonly Option<bool> _json = new("--json") { Description = "Print the statistics as JSON" };
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Show the boot on standard error when a guest command runs" };
@@ -78,14 +79,16 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _serial, _time, _timeout, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
         _serial.CompletionSources.Add("stdio", "null", "file:", "socket:");
     }
 
-    internal RunRequest Read(ParseResult result, IReadOnlyList<string>? guestCommand) => new()
+    internal RunRequest Read(ParseResult result, IReadOnlyList<string>? guestCommand) => _naming.Apply(ReadMachine(result, guestCommand), result);
+
+    private RunRequest ReadMachine(ParseResult result, IReadOnlyList<string>? guestCommand) => new()
     {
         Image = result.GetValue(_image),
         Engine = result.GetValue(_engine)!,

@@ -23,7 +23,7 @@ internal enum RunMode
 internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
 {
     internal const string ConsolePort = "doppel.console", ControlPort = "doppel.control";
-    internal const string InputPort = "doppel.stdin", OutputPort = "doppel.stdout", ErrorPort = "doppel.stderr";
+    internal const string InputPort = "doppel.stdin", OutputPort = "doppel.stdout", ErrorPort = "doppel.stderr", AgentPort = "doppel.agent";
 
     // A kernel that panics would otherwise spin for ever, and nobody would see it.
     private const string RebootOnPanic = "panic=-1";
@@ -61,7 +61,8 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             Disks = request.Disks,
             Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,
             Serial = request.Serial ?? SerialConfig.Console,
-            ConsolePorts = PortsOf(mode),
+            ConsolePorts = PortsOf(mode, request.IsNamed),
+            Vsock = request.IsNamed ? new VsockConfig() : null,
             Timeout = request.Timeout,
             RestartOnReboot = mode is RunMode.Plain or RunMode.Shell,
         };
@@ -74,6 +75,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     private static RunMode ModeOf(RunRequest request, Image? image, Terminals terminals)
     {
         if (image is null) return RunMode.Plain;
+        if (request.Detach) return request.Command is null ? RunMode.Shell : request.Terminal ? RunMode.TerminalCommand : RunMode.PipedCommand;
         if (request.Command is null && terminals.Input) return RunMode.Shell;
         return terminals is { Input: true, Output: true } ? RunMode.TerminalCommand : RunMode.PipedCommand;
     }
@@ -86,12 +88,13 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     };
 
     // The guest takes doppel.control, the last one, as the sign that the others are there.
-    private static ConsolePortConfig[] PortsOf(RunMode mode) => mode switch
+    private static ConsolePortConfig[] PortsOf(RunMode mode, bool hasAgent)
     {
-        RunMode.Plain => [],
-        RunMode.PipedCommand => [new(ConsolePort, IsConsole: true), new(InputPort), new(OutputPort), new(ErrorPort), new(ControlPort)],
-        _ => [new(ConsolePort, IsConsole: true), new(ControlPort)],
-    };
+        if (mode == RunMode.Plain) return [];
+        IEnumerable<string> pipes = mode == RunMode.PipedCommand ? [InputPort, OutputPort, ErrorPort] : [];
+        IEnumerable<string> agent = hasAgent ? [AgentPort] : [];
+        return [new(ConsolePort, IsConsole: true), .. pipes.Concat(agent).Append(ControlPort).Select(static name => new ConsolePortConfig(name))];
+    }
 
     // Commands that come through a pipe are a script for a shell that is not interactive.
     private static GuestCommand? GuestCommandOf(RunRequest request, RunMode mode)

@@ -32,6 +32,24 @@ internal sealed record RunRequest
 
     internal TimeSpan? Timeout { get; init; }
 
+    /// <summary>The machine's name; null if it has none, or gets a random one because it is detached.</summary>
+    internal string? Name { get; init; }
+
+    /// <summary>The machine runs in the background, and outlives the command.</summary>
+    internal bool Detach { get; init; }
+
+    /// <summary>A machine in the background gives its command a terminal.</summary>
+    internal bool Terminal { get; init; }
+
+    /// <summary>A machine in the background keeps its command's input open for those who attach.</summary>
+    internal bool Interactive { get; init; }
+
+    /// <summary>Nothing stays of a machine in the background once it has ended.</summary>
+    internal bool AutoRemove { get; init; }
+
+    /// <summary>True if other processes can find the machine.</summary>
+    internal bool IsNamed => Detach || Name is not null;
+
     internal bool Stats { get; init; }
 
     internal bool Json { get; init; }

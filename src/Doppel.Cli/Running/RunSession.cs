@@ -1,3 +1,4 @@
+using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Translation;
 using Doppel.Core.Diagnostics;
@@ -11,9 +12,25 @@ internal static class RunSession
     private const int TailLines = 25;
 
     /// <summary>Runs a machine to its end. The terminal is as it was when this returns or throws.</summary>
-    internal static async Task<int> RunAsync(MachinePlan plan, RunRequest request)
+    /// <param name="plan">The machine.</param>
+    /// <param name="request">What was typed.</param>
+    /// <param name="folder">Where others find the machine, or null; it goes when the machine has ended.</param>
+    internal static async Task<int> RunAsync(MachinePlan plan, RunRequest request, MachineFolder? folder)
     {
         using StopSignals signals = new();
+        using FileStream? held = folder?.TryLock();
+        try
+        {
+            return await RunAsync(plan, request, (folder, held), signals);
+        }
+        finally
+        {
+            folder?.Delete();
+        }
+    }
+
+    private static async Task<int> RunAsync(MachinePlan plan, RunRequest request, (MachineFolder? Folder, FileStream? Lock) place, StopSignals signals)
+    {
         VirtualMachineExit? exit;
         VirtualMachineStatistics statistics;
         GuestStreams streams;
@@ -21,6 +38,7 @@ internal static class RunSession
         using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
         {
             await using VirtualMachine machine = await VirtualMachine.StartAsync(plan.Config);
+            using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null) : null;
             streams = GuestStreams.Connect(machine, plan, terminal, SerialStream(plan, request));
             FollowSize(machine, terminal);
             Task<VirtualMachineExit> end = machine.WaitForExitAsync();
@@ -29,6 +47,7 @@ internal static class RunSession
             if (exit is not null) await Task.WhenAny(streams.Drained, streams.Interrupted, signals.Received);
             status = streams.Interrupted.IsCompleted ? await streams.Interrupted : signals.Received.IsCompleted ? await signals.Received : 0;
             statistics = machine.GetStatistics();
+            if (exit is not null) host?.Finish(0, "its process ended");
             if (exit is not null && plan.IsCommand && !streams.Control.InitBegan) ShowTail(machine);
         }
         if (status == 0 && exit is not null) status = StatusOf(exit, plan, streams.Control);

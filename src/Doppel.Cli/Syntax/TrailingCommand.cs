@@ -8,6 +8,15 @@ internal sealed record TrailingCommand(string[] Own, string[]? Guest)
     internal static TrailingCommand Split(string[] words)
     {
         int at = Array.IndexOf(words, "--");
-        return at < 0 ? new(words, null) : new(words[..at], words[(at + 1)..]);
+        if (at >= 0) return new(words[..at], words[(at + 1)..]);
+        return words is ["exec", ..] ? SplitExec(words) : new(words, null);
+    }
+
+    // As container tools have it, `exec MACHINE COMMAND` needs no -- either: what follows the machine's name is the command.
+    private static TrailingCommand SplitExec(string[] words)
+    {
+        int name = 1;
+        while (name < words.Length && words[name].StartsWith('-')) name += Commands.ExecCommand.OptionsWithValue.Contains(words[name], StringComparer.Ordinal) ? 2 : 1;
+        return name + 1 < words.Length ? new(words[..(name + 1)], words[(name + 1)..]) : new(words, null);
     }
 }

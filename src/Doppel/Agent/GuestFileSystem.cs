@@ -89,7 +89,9 @@ public sealed class GuestFileSystem
             await input.SendAsync(AgentFrameType.Data, content, Piece, cancellationToken).ConfigureAwait(false);
         }, cancellationToken);
 
-    /// <summary>Copies a file, a link, or a folder and all below it, into the guest. In the guest it belongs to root.</summary>
+    /// <summary>
+    /// Copies a file, or a folder and all below it, into the guest, where it belongs to root. Links below the folder are copied as they are.
+    /// </summary>
     /// <param name="source">Path on the host.</param>
     /// <param name="destination">Path in the guest. Where a folder is there, the copy goes into it, under its own name, as with <c>cp</c>.</param>
     /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
@@ -99,19 +101,20 @@ public sealed class GuestFileSystem
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
         string path = Path.GetFullPath(source);
-        if (!Path.Exists(path) && new FileInfo(path).LinkTarget is null) throw new FileNotFoundException($"{source}: there is no such file or folder on the host");
+        if (!Path.Exists(path)) throw new FileNotFoundException($"{source}: there is no such file or folder on the host");
         GuestFileInfo? there = await FindAsync(destination, cancellationToken).ConfigureAwait(false);
         string name = Path.GetFileName(path.TrimEnd('/'));
         string target = there is { Kind: GuestFileKind.Folder } && name.Length != 0 ? GuestPath.Join(destination, name) : destination;
         await PushAsync(target, async input =>
         {
-            foreach ((string file, GuestFileInfo entry) in HostTree.Walk(path)) await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
+            string real = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+            foreach ((string file, GuestFileInfo entry) in HostTree.Walk(real)) await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
         }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Copies a file, a link, or a folder and all below it, out of the guest. Devices and sockets are left out; so are set-user-ID bits. Links are
-    /// copied as they are, wherever they lead.
+    /// Copies a file, or a folder and all below it, out of the guest. Devices and sockets are left out; so are set-user-ID bits. Links below the
+    /// folder are copied as they are, wherever they lead.
     /// </summary>
     /// <param name="source">Path in the guest.</param>
     /// <param name="destination">Path on the host. Where a folder is there, the copy goes into it, under its own name, as with <c>cp</c>.</param>
@@ -123,7 +126,7 @@ public sealed class GuestFileSystem
         ArgumentException.ThrowIfNullOrEmpty(destination);
         string name = GuestPath.NameOf(source), path = Path.GetFullPath(destination);
         string target = Directory.Exists(path) && name.Length != 0 ? Path.Combine(path, name) : path;
-        AgentPull pull = await PullAsync(source, AgentPull.Options.Recursive, cancellationToken).ConfigureAwait(false);
+        AgentPull pull = await PullAsync(source, AgentPull.Options.Recursive | AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
         using PulledTree tree = new(target);
         await UseAsync(pull, async () =>
         {

@@ -26,9 +26,12 @@ internal static class DoppelCli
 
     internal static Task<CliResult> RunAsync(params string[] arguments) => RunAsync(arguments, []);
 
-    internal static async Task<CliResult> RunAsync(string[] arguments, byte[] input)
+    internal static Task<CliResult> RunAsync(string[] arguments, byte[] input) => RunAsync(arguments, input, state: null);
+
+    /// <summary>Runs the command with a state folder of its own, so that it sees no machines but those.</summary>
+    internal static async Task<CliResult> RunAsync(string[] arguments, byte[] input, string? state)
     {
-        using Process process = Start(arguments);
+        using Process process = Start(arguments, state);
         using CancellationTokenSource limit = new(s_patience);
         Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream), error = ReadAsync(process.StandardError.BaseStream);
         Task feed = FeedAsync(process.StandardInput.BaseStream, input);
@@ -52,7 +55,9 @@ internal static class DoppelCli
         return await RunAsync(["run", "--", .. command], []);
     }
 
-    internal static Process Start(params string[] arguments)
+    internal static Process Start(params string[] arguments) => Start(arguments, state: null);
+
+    internal static Process Start(string[] arguments, string? state)
     {
         ProcessStartInfo start = new("dotnet", [Assembly, .. arguments])
         {
@@ -61,6 +66,7 @@ internal static class DoppelCli
             RedirectStandardError = true,
         };
         start.Environment["DOPPEL_CACHE"] = Repository.ImageCache;
+        if (state is not null) start.Environment["DOPPEL_STATE"] = state;
         return Process.Start(start)!;
     }
 

@@ -98,6 +98,17 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Copy_NamedLink_CopiesWhatItLeadsTo()
+    {
+        _guest.Write("f", "content");
+        File.CreateSymbolicLink(_guest["l"], "f");
+        await _agent.Files.CopyOutAsync(_guest["l"], _host["out"]);
+        File.CreateSymbolicLink(_host["l"], "out");
+        await _agent.Files.CopyInAsync(_host["l"], _guest["in"]);
+        Assert.Equal(("content", null), (await File.ReadAllTextAsync(_guest["in"]), new FileInfo(_guest["in"]).LinkTarget));
+    }
+
+    [Fact]
     public async Task CopyIn_WhatIsNotThere_SaysSo() =>
         await Assert.ThrowsAsync<FileNotFoundException>(() => _agent.Files.CopyInAsync(_host["none"], _guest["x"]));
 

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Doppel.Cli.Running;
+
+namespace Doppel.Cli.Commands;
+
+/// <summary>The options of <c>doppel run</c> for machines that have a name, or run in the background.</summary>
+internal sealed class NamingSyntax
+{
+    private readonly Option<string?> _name = new("--name") { HelpName = "NAME", Description = "Name by which `doppel exec`, `stop` and the others find the machine" };
+    private readonly Option<bool> _detach = new("--detach", "-d") { Description = "Run in the background and print the machine's name" };
+    private readonly Option<bool> _remove = new("--rm") { Description = "With --detach: leave nothing once the machine has ended" };
+    private readonly Option<bool> _terminal = new("--tty") { Description = "With --detach: give the guest command a terminal" };
+    private readonly Option<bool> _interactive = new("--interactive", "-i") { Description = "With --detach: keep the guest command's input open for `doppel attach`" };
+
+    internal IReadOnlyList<Option> Options => [_name, _detach, _remove, _terminal, _interactive];
+
+    /// <summary>Adds what was typed to a request.</summary>
+    internal RunRequest Apply(RunRequest request, ParseResult result) => request with
+    {
+        Name = result.GetValue(_name),
+        Detach = result.GetValue(_detach),
+        AutoRemove = result.GetValue(_remove),
+        Terminal = result.GetValue(_terminal),
+        Interactive = result.GetValue(_interactive),
+    };
+}

@@ -1,0 +1,60 @@
+namespace Doppel.Cli.Machines;
+
+/// <summary>
+/// A log that a guest can not fill the disk with: when it is full, it becomes <c>NAME.1</c>, in place of the one before, and a new one begins.
+/// Thread contract: any thread.
+/// </summary>
+internal sealed class BoundedLog : IDisposable
+{
+    private const long MostBytes = 16 << 20;
+
+    private readonly Lock _gate = new();
+    private readonly string _path;
+    private readonly long _most;
+    private FileStream _file;
+    private bool _closed;
+
+    internal BoundedLog(string path, long most = MostBytes)
+    {
+        _path = path;
+        _most = most;
+        _file = Open(path);
+    }
+
+    /// <summary>Adds bytes. A disk that is full loses them; the machine goes on.</summary>
+    internal void Write(ReadOnlySpan<byte> bytes)
+    {
+        lock (_gate)
+        {
+            if (_closed) return;
+            try
+            {
+                if (_file.Length + bytes.Length > _most && _file.Length != 0) Turn();
+                _file.Write(bytes);
+                _file.Flush();
+            }
+            catch (IOException)
+            {
+                // Nowhere to say it: this is the log.
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            _file.Dispose();
+        }
+    }
+
+    private void Turn()
+    {
+        _file.Dispose();
+        File.Move(_path, _path + ".1", overwrite: true);
+        _file = Open(_path);
+    }
+
+    private static FileStream Open(string path) => new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+}

@@ -1,0 +1,168 @@
+using System.Text.Json;
+using Doppel.Cli.Output;
+
+namespace Doppel.Cli.Machines;
+
+/// <summary>
+/// All that a named machine has on disk:
+/// <code>
+/// machine.json    what it was started as; its creation takes the name
+/// state.json      how it is; replaced in one step
+/// lock            held by the machine's process as long as it lives, and by nothing else
+/// control         socket on which that process is spoken to
+/// console.log     what the guest printed, and console.log.1 what it printed before
+/// boot.log        its serial port, where that is not the console
+/// process.log     what the process itself had to say
+/// </code>
+/// Thread contract: any thread and any process; only the machine's process writes, once it holds the lock.
+/// </summary>
+internal sealed class MachineFolder(string path)
+{
+    // The address of a socket holds no more than this and a zero byte (unix(7)).
+    private const int LongestSocketPath = 107;
+
+    internal string Path { get; } = path;
+
+    internal string Name => System.IO.Path.GetFileName(Path);
+
+    internal string ControlPath => File("control");
+
+    internal string ConsoleLog => File("console.log");
+
+    internal string BootLog => File("boot.log");
+
+    internal string ProcessLog => File("process.log");
+
+    private string LockPath => File("lock");
+
+    /// <summary>Takes a name. Of several who want it, one gets it.</summary>
+    /// <exception cref="CliException">The name is taken, or the folder's path is too long.</exception>
+    internal static MachineFolder Create(string root, MachineRecord record)
+    {
+        MachineFolder folder = new(System.IO.Path.Combine(root, record.Name));
+        if (System.Text.Encoding.UTF8.GetByteCount(folder.ControlPath) > LongestSocketPath)
+            throw new CliException($"{folder.ControlPath}: too long for a socket", $"take a shorter --name, or set {MachineRegistry.StateVariable} to a folder with a shorter path");
+        CreatePrivate(folder.Path);
+        try
+        {
+            using FileStream file = new(folder.File("machine.json"), FileMode.CreateNew, FileAccess.Write);
+            WriteJson(file, record.WriteTo);
+        }
+        catch (IOException) when (System.IO.File.Exists(folder.File("machine.json")))
+        {
+            throw new CliException($"there is a machine {record.Name} already", $"take another --name, or remove it with `doppel rm {record.Name}`");
+        }
+        return folder;
+    }
+
+    /// <summary>Makes a folder that nobody else may look into.</summary>
+    internal static void CreatePrivate(string path)
+    {
+        if (OperatingSystem.IsWindows()) throw new PlatformNotSupportedException();
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>The lock that tells all others that the machine's process lives; null if another process holds it.</summary>
+    internal FileStream? TryLock()
+    {
+        // A reader who just looks whether it is held holds it for a moment too.
+        for (int attempt = 0; attempt < 50; attempt++)
+        {
+            try
+            {
+                return new FileStream(LockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (Directory.Exists(Path))
+            {
+                Thread.Sleep(10);
+            }
+        }
+        return null;
+    }
+
+    /// <summary>What it was started as, or null if there is no such machine.</summary>
+    internal MachineRecord? ReadRecord() => ReadJson("machine.json", MachineRecord.Read);
+
+    /// <summary>How it is, a process that died without a word included.</summary>
+    internal MachineState ReadState()
+    {
+        MachineState? state = ReadJson("state.json", MachineState.Read);
+        if (state is { Status: MachineStatus.Exited }) return state;
+        if (IsLocked()) return state ?? new MachineState { Status = MachineStatus.Starting };
+        // It may have ended between the two looks.
+        state = ReadJson("state.json", MachineState.Read) ?? state;
+        if (state is { Status: MachineStatus.Exited }) return state;
+        bool isNew = state is null && DateTime.UtcNow - Directory.GetCreationTimeUtc(Path) < TimeSpan.FromSeconds(5);
+        if (isNew) return new MachineState { Status = MachineStatus.Starting };
+        string reason = state is null ? "its process did not start" : $"its process {state.Process.Id} was killed or crashed";
+        return (state ?? new MachineState { Status = MachineStatus.Dead }) with { Status = MachineStatus.Dead, ExitCode = ExitStatus.FromSignal(9), Reason = reason };
+    }
+
+    /// <summary>Writes how it is; only by the machine's process.</summary>
+    internal void WriteState(MachineState state)
+    {
+        string next = File("state.json.new");
+        using (FileStream file = new(next, FileMode.Create, FileAccess.Write)) WriteJson(file, state.WriteTo);
+        System.IO.File.Move(next, File("state.json"), overwrite: true);
+    }
+
+    /// <summary>Removes all of it. The name is free when this begins, so a half-removed machine is never seen.</summary>
+    internal void Delete()
+    {
+        string grave = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, $".gone-{Guid.NewGuid():N}");
+        try
+        {
+            Directory.Move(Path, grave);
+            Directory.Delete(grave, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Somebody else was faster.
+        }
+    }
+
+    private string File(string name) => System.IO.Path.Combine(Path, name);
+
+    // Readers share their lock with each other, so that two who look do not take each other for the machine.
+    private bool IsLocked()
+    {
+        try
+        {
+            using FileStream look = new(LockPath, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return false;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
+    private T? ReadJson<T>(string name, Func<JsonElement, T> read)
+        where T : class
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(System.IO.File.ReadAllBytes(File(name)));
+            return read(document.RootElement);
+        }
+        catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private static void WriteJson(Stream stream, Action<Utf8JsonWriter> write)
+    {
+        using (Utf8JsonWriter json = new(stream, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        stream.Write("\n"u8);
+    }
+}

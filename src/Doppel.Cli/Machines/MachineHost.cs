@@ -1,0 +1,258 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Doppel.Agent;
+using Doppel.Cli.Output;
+using Doppel.Host;
+
+namespace Doppel.Cli.Machines;
+
+/// <summary>
+/// The side of a named machine that others see: its lock, its state on disk, and the socket on which other processes speak to it. A client sends
+/// one line, the verb and its words; the answer is <c>ok</c> or <c>error TEXT</c>, and what follows depends on the verb.
+/// Thread contract: one owner; clients are served on threads of the pool.
+/// </summary>
+internal sealed class MachineHost : IDisposable
+{
+    private const int LongestLine = 256;
+    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(2), s_bootPatience = TimeSpan.FromSeconds(60);
+
+    private readonly MachineFolder _folder;
+    private readonly VirtualMachine _machine;
+    private readonly ConsoleHub? _console;
+    private readonly FileStream _lock;
+    private readonly Socket _listener;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private readonly List<Task> _clients = [];
+    private MachineState _state;
+
+    private MachineHost(MachineFolder folder, FileStream held, VirtualMachine machine, ConsoleHub? console)
+    {
+        _folder = folder;
+        _lock = held;
+        _machine = machine;
+        _console = console;
+        _state = new MachineState { Status = MachineStatus.Running, Process = ProcessIdentity.Current, Started = DateTimeOffset.UtcNow };
+        File.Delete(folder.ControlPath);
+        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        _listener.Bind(new UnixDomainSocketEndPoint(folder.ControlPath));
+        _listener.Listen();
+    }
+
+    /// <summary>True if somebody has asked for the end, so that it is no surprise.</summary>
+    internal string? StopReason { get; private set; }
+
+    /// <summary>Makes a running machine reachable.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="held">Its lock, given up on dispose.</param>
+    /// <param name="machine">The machine.</param>
+    /// <param name="console">Its console, or null if that belongs to this process's own terminal.</param>
+    internal static MachineHost Start(MachineFolder folder, FileStream held, VirtualMachine machine, ConsoleHub? console)
+    {
+        MachineHost host = new(folder, held, machine, console);
+        host.Save(host._state);
+        _ = Task.Run(host.AcceptAsync);
+        return host;
+    }
+
+    /// <summary>Writes how the machine has ended. Clients who wait for that are answered.</summary>
+    internal void Finish(int exitCode, string reason)
+    {
+        Save(_state with { Status = MachineStatus.Exited, Finished = DateTimeOffset.UtcNow, ExitCode = exitCode, Reason = reason });
+        _ended.TrySetResult();
+        Task[] clients;
+        lock (_gate) clients = [.. _clients];
+        Task.WaitAll(clients, s_farewell);
+    }
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        File.Delete(_folder.ControlPath);
+        _lock.Dispose();
+    }
+
+    private void Save(MachineState state)
+    {
+        lock (_gate)
+        {
+            _state = state;
+            _folder.WriteState(state);
+        }
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                Socket client = await _listener.AcceptAsync();
+                Task served = Task.Run(() => ServeAsync(client));
+                lock (_gate)
+                {
+                    _clients.RemoveAll(static t => t.IsCompleted);
+                    _clients.Add(served);
+                }
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The machine has ended.
+        }
+    }
+
+    private async Task ServeAsync(Socket client)
+    {
+        using NetworkStream stream = new(client, ownsSocket: true);
+        try
+        {
+            string[] words = (await ReadLineAsync(stream)).Split(' ');
+            await ServeAsync(stream, words[0], words[1..]);
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            // The client has gone.
+        }
+        catch (Exception e) when (e is GuestAgentException or VirtualMachineException or OperationCanceledException)
+        {
+            await AnswerAsync(stream, $"error {e.Message.ReplaceLineEndings(" ")}").ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private Task ServeAsync(NetworkStream stream, string verb, string[] words) => verb switch
+    {
+        "agent" => ServeAgentAsync(stream),
+        "attach" => ServeAttachAsync(stream),
+        "pause" => PauseAsync(stream, pause: true),
+        "resume" => PauseAsync(stream, pause: false),
+        "stop" => StopAsync(stream, words),
+        "kill" => KillAsync(stream),
+        "wait" => WaitAsync(stream),
+        _ => AnswerAsync(stream, $"error this Doppel does not know {verb}"),
+    };
+
+    private async Task ServeAgentAsync(NetworkStream stream)
+    {
+        if (_state.Status == MachineStatus.Paused)
+        {
+            await AnswerAsync(stream, "error the machine is paused");
+            return;
+        }
+        using CancellationTokenSource patience = new(s_bootPatience);
+        try
+        {
+            await _machine.Agent.WaitUntilReadyAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            await AnswerAsync(stream, $"error the guest's agent has not answered for {s_bootPatience.TotalSeconds} seconds: the guest has not booted, or carries no agent");
+            return;
+        }
+        await AnswerAsync(stream, "ok");
+        await _machine.Agent.RelayAsync(stream);
+    }
+
+    // To the client: what the guest prints, as it is. From the client: frames of a kind, a length and bytes: 'd' keys, 'w' the size of the window.
+    private async Task ServeAttachAsync(NetworkStream stream)
+    {
+        if (_console is null)
+        {
+            await AnswerAsync(stream, "error the machine runs in the foreground: its console is the terminal it was started from");
+            return;
+        }
+        await AnswerAsync(stream, "ok");
+        System.Threading.Channels.Channel<byte[]> watcher = _console.Watch();
+        Task keys = Task.Run(() => ReadKeysAsync(stream, watcher));
+        await foreach (byte[] piece in watcher.Reader.ReadAllAsync()) await stream.WriteAsync(piece);
+        stream.Socket.Shutdown(SocketShutdown.Both);
+        await keys;
+    }
+
+    private async Task ReadKeysAsync(NetworkStream stream, System.Threading.Channels.Channel<byte[]> watcher)
+    {
+        byte[] head = new byte[3], body = new byte[ushort.MaxValue];
+        try
+        {
+            while (true)
+            {
+                await stream.ReadExactlyAsync(head);
+                Memory<byte> bytes = body.AsMemory(0, head[1] | (head[2] << 8));
+                await stream.ReadExactlyAsync(bytes);
+                if (head[0] == 'w' && bytes.Length == 4) _machine.ResizeConsole(BitConverter.ToUInt16(bytes.Span), BitConverter.ToUInt16(bytes.Span[2..]));
+                else if (head[0] == 'd' && _console!.Input is { } input) await input(bytes);
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            // Detached, or the machine has ended.
+        }
+        _console!.Forget(watcher);
+        watcher.Writer.TryComplete();
+    }
+
+    private async Task PauseAsync(NetworkStream stream, bool pause)
+    {
+        MachineStatus wanted = pause ? MachineStatus.Paused : MachineStatus.Running;
+        if (_state.Status == wanted)
+        {
+            await AnswerAsync(stream, pause ? "error the machine is paused already" : "error the machine is not paused");
+            return;
+        }
+        await (pause ? _machine.PauseAsync() : _machine.ResumeAsync());
+        lock (_gate)
+        {
+            if (!_state.IsOver) Save(_state with { Status = wanted });
+        }
+        await AnswerAsync(stream, "ok");
+    }
+
+    // Asks the guest to switch off, and pulls the plug when the time is over.
+    private async Task StopAsync(NetworkStream stream, string[] words)
+    {
+        double seconds = words.Length == 1 && double.TryParse(words[0], CultureInfo.InvariantCulture, out double given) ? Math.Clamp(given, 0, 86_400) : 10;
+        using CancellationTokenSource patience = new(TimeSpan.FromSeconds(seconds));
+        StopReason = "stopped";
+        try
+        {
+            await _machine.ResumeAsync();
+            await _machine.Agent.PowerAsync(GuestPower.PowerOff, patience.Token);
+            await _machine.WaitForExitAsync(patience.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or GuestAgentException)
+        {
+            StopReason = $"switched off: it did not stop by itself in {seconds.ToString(CultureInfo.InvariantCulture)} seconds";
+            await _machine.StopAsync();
+        }
+        await _ended.Task;
+        await AnswerAsync(stream, "ok");
+    }
+
+    private async Task KillAsync(NetworkStream stream)
+    {
+        StopReason = "killed";
+        await _machine.StopAsync();
+        await _ended.Task;
+        await AnswerAsync(stream, "ok");
+    }
+
+    private async Task WaitAsync(NetworkStream stream)
+    {
+        await _ended.Task;
+        await AnswerAsync(stream, string.Create(CultureInfo.InvariantCulture, $"ok {_state.ExitCode}"));
+    }
+
+    private static async Task<string> ReadLineAsync(NetworkStream stream)
+    {
+        byte[] line = new byte[LongestLine];
+        for (int length = 0; length < line.Length; length++)
+        {
+            if (await stream.ReadAsync(line.AsMemory(length, 1)) == 0) throw new IOException("the client hung up");
+            if (line[length] == '\n') return Encoding.UTF8.GetString(line, 0, length);
+        }
+        throw new IOException("the client sent a line that is too long");
+    }
+
+    private static Task AnswerAsync(NetworkStream stream, string line) => stream.WriteAsync(Encoding.UTF8.GetBytes(line + "\n")).AsTask();
+}

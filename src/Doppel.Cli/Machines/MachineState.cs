@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Text.Json;
+using Doppel.Host;
+
+namespace Doppel.Cli.Machines;
+
+/// <summary>What a named machine was started as; written once.</summary>
+internal sealed record MachineRecord
+{
+    internal required string Name { get; init; }
+
+    internal required DateTimeOffset Created { get; init; }
+
+    /// <summary>Name of the image, or of the kernel's file.</summary>
+    internal string Image { get; init; } = "";
+
+    internal IReadOnlyList<string> Command { get; init; } = [];
+
+    internal int Cpus { get; init; } = 1;
+
+    internal ulong MemoryBytes { get; init; }
+
+    internal string Engine { get; init; } = "";
+
+    /// <summary>The whole command line that started it.</summary>
+    internal IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>True if nothing of it stays once it has ended.</summary>
+    internal bool AutoRemove { get; init; }
+
+    internal void WriteTo(Utf8JsonWriter json)
+    {
+        json.WriteString("name", Name);
+        json.WriteString("created", Created);
+        json.WriteString("image", Image);
+        WriteList(json, "command", Command);
+        json.WriteNumber("cpus", Cpus);
+        json.WriteNumber("memoryBytes", MemoryBytes);
+        json.WriteString("engine", Engine);
+        WriteList(json, "arguments", Arguments);
+        json.WriteBoolean("autoRemove", AutoRemove);
+    }
+
+    internal static MachineRecord Read(JsonElement json) => new()
+    {
+        Name = json.GetProperty("name").GetString()!,
+        Created = json.GetProperty("created").GetDateTimeOffset(),
+        Image = json.GetProperty("image").GetString()!,
+        Command = ReadList(json, "command"),
+        Cpus = json.GetProperty("cpus").GetInt32(),
+        MemoryBytes = json.GetProperty("memoryBytes").GetUInt64(),
+        Engine = json.GetProperty("engine").GetString()!,
+        Arguments = ReadList(json, "arguments"),
+        AutoRemove = json.GetProperty("autoRemove").GetBoolean(),
+    };
+
+    private static void WriteList(Utf8JsonWriter json, string name, IReadOnlyList<string> list)
+    {
+        json.WriteStartArray(name);
+        foreach (string text in list) json.WriteStringValue(text);
+        json.WriteEndArray();
+    }
+
+    private static string[] ReadList(JsonElement json, string name) => [.. json.GetProperty(name).EnumerateArray().Select(static e => e.GetString()!)];
+}
+
+/// <summary>How a named machine is.</summary>
+internal enum MachineStatus
+{
+    /// <summary>Its process prepares it.</summary>
+    Starting,
+
+    /// <summary>It runs.</summary>
+    Running,
+
+    /// <summary>Its guest stands still.</summary>
+    Paused,
+
+    /// <summary>It has ended, and its process has said how.</summary>
+    Exited,
+
+    /// <summary>Its process is gone without a word.</summary>
+    Dead,
+}
+
+/// <summary>The changing part: written by the machine's process, replaced in one step.</summary>
+internal sealed record MachineState
+{
+    internal required MachineStatus Status { get; init; }
+
+    internal ProcessIdentity Process { get; init; }
+
+    internal DateTimeOffset? Started { get; init; }
+
+    internal DateTimeOffset? Finished { get; init; }
+
+    internal int ExitCode { get; init; }
+
+    /// <summary>Why it ended, for people.</summary>
+    internal string Reason { get; init; } = "";
+
+    internal bool IsOver => Status is MachineStatus.Exited or MachineStatus.Dead;
+
+    internal static string Word(MachineStatus status) => status.ToString().ToLowerInvariant();
+
+    internal void WriteTo(Utf8JsonWriter json)
+    {
+        json.WriteString("status", Word(Status));
+        json.WriteNumber("pid", Process.Id);
+        json.WriteNumber("pidStart", Process.StartTicks);
+        if (Started is { } started) json.WriteString("started", started);
+        if (Finished is { } finished) json.WriteString("finished", finished);
+        json.WriteNumber("exitCode", ExitCode);
+        json.WriteString("reason", Reason);
+    }
+
+    internal static MachineState Read(JsonElement json) => new()
+    {
+        Status = Enum.Parse<MachineStatus>(json.GetProperty("status").GetString()!, ignoreCase: true),
+        Process = new ProcessIdentity(json.GetProperty("pid").GetInt32(), json.GetProperty("pidStart").GetInt64()),
+        Started = json.TryGetProperty("started", out JsonElement started) ? started.GetDateTimeOffset() : null,
+        Finished = json.TryGetProperty("finished", out JsonElement finished) ? finished.GetDateTimeOffset() : null,
+        ExitCode = json.GetProperty("exitCode").GetInt32(),
+        Reason = json.GetProperty("reason").GetString()!,
+    };
+
+    /// <summary>What <c>ps</c> says, as in "Up 3 minutes" or "Exited (0) 2 hours ago".</summary>
+    internal string Describe(DateTimeOffset now) => Status switch
+    {
+        MachineStatus.Running => $"Up {Ago(now - Started)}",
+        MachineStatus.Paused => $"Up {Ago(now - Started)} (paused)",
+        MachineStatus.Exited => string.Create(CultureInfo.InvariantCulture, $"Exited ({ExitCode}) {Ago(now - Finished)} ago"),
+        MachineStatus.Dead => $"Dead: {Reason}",
+        _ => "Starting",
+    };
+
+    internal static string Ago(TimeSpan? time) => time switch
+    {
+        null => "?",
+        { TotalSeconds: < 60 } t => Count((int)Math.Max(0, t.TotalSeconds), "second"),
+        { TotalMinutes: < 60 } t => Count((int)t.TotalMinutes, "minute"),
+        { TotalHours: < 48 } t => Count((int)t.TotalHours, "hour"),
+        { } t => Count((int)t.TotalDays, "day"),
+    };
+
+    private static string Count(int number, string unit) => string.Create(CultureInfo.InvariantCulture, $"{number} {unit}{(number == 1 ? "" : "s")}");
+}

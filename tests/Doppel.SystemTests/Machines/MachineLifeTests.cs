@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Doppel.SystemTests.Harness;
+
+namespace Doppel.SystemTests.Machines;
+
+/// <summary>From <c>run -d</c> to <c>rm</c>, by all ways that a machine can end.</summary>
+public sealed class MachineLifeTests : IAsyncLifetime
+{
+    private readonly MachineShed _shed = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _shed.DisposeAsync();
+
+    [ToolFact("apt-get")]
+    public async Task Command_InTheBackground_LeavesItsStatusAndItsLogs()
+    {
+        await _shed.StartAsync("job", "--", "sh", "-c", "echo out; echo err >&2; exit 7");
+        Assert.Equal("7\n", await _shed.DoAsync("wait", "job"));
+        string logs = await _shed.DoAsync("logs", "job");
+        Assert.Equal(["err", "out"], logs.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        Assert.Equal("err\nout\n".Length, logs.Length);
+        Assert.Equal("", await _shed.DoAsync("ps", "-q"));
+        Assert.Contains("Exited (7)", await _shed.DoAsync("ps", "-a"), StringComparison.Ordinal);
+        Assert.Equal(125, (await _shed.RunAsync("run", "-d", "--name", "job")).Status);
+        await _shed.DoAsync("rm", "job");
+        Assert.Equal("", await _shed.DoAsync("ps", "-a", "-q"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Logs_Follow_GoOnToTheEnd()
+    {
+        await _shed.StartAsync("talker", "--", "sh", "-c", "for i in 1 2 3; do echo line $i; sleep 0.3; done");
+        Assert.Equal("line 1\nline 2\nline 3\n", await _shed.DoAsync("logs", "-f", "talker"));
+        Assert.Equal("line 3\n", await _shed.DoAsync("logs", "--tail", "1", "talker"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Stop_AsksTheGuest_WhichEndsInOrder()
+    {
+        await _shed.StartAsync("web");
+        Assert.Equal("", await _shed.DoAsync("exec", "web", "--", "true"));
+        Assert.Equal("web\n", await _shed.DoAsync("stop", "web"));
+        JsonElement state = await _shed.LookAsync("web");
+        Assert.Equal(("exited", 0, "stopped"), (Text(state, "status"), state.GetProperty("exitCode").GetInt32(), Text(state, "reason")));
+        CliResult late = await _shed.RunAsync("exec", "web", "--", "true");
+        Assert.Equal(125, late.Status);
+        Assert.Contains("Exited (0)", late.ErrorText, StringComparison.Ordinal);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Stop_WithoutTime_PullsThePlug()
+    {
+        await _shed.StartAsync("web");
+        await _shed.DoAsync("stop", "-t", "0", "web");
+        JsonElement state = await _shed.LookAsync("web");
+        Assert.Equal(("exited", 137), (Text(state, "status"), state.GetProperty("exitCode").GetInt32()));
+        Assert.StartsWith("switched off", Text(state, "reason"), StringComparison.Ordinal);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Kill_PullsThePlugAtOnce()
+    {
+        await _shed.StartAsync("web");
+        await _shed.DoAsync("kill", "web");
+        JsonElement state = await _shed.LookAsync("web");
+        Assert.Equal(("exited", 137, "killed"), (Text(state, "status"), state.GetProperty("exitCode").GetInt32(), Text(state, "reason")));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task ProcessKilled_IsSeenAsDeadAtOnce()
+    {
+        await _shed.StartAsync("web");
+        int process = (await _shed.LookAsync("web")).GetProperty("pid").GetInt32();
+        using Process waiting = _shed.Start("wait", "web");
+        await Tool.RunAsync("/bin/kill", "-9", process.ToString(CultureInfo.InvariantCulture));
+        await waiting.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        JsonElement state = await _shed.LookAsync("web");
+        Assert.Equal("dead", Text(state, "status"));
+        Assert.Contains($"{process}", Text(state, "reason"), StringComparison.Ordinal);
+        CliResult exec = await _shed.RunAsync("exec", "web", "--", "true");
+        Assert.Equal(125, exec.Status);
+        Assert.Contains("killed or crashed", exec.ErrorText, StringComparison.Ordinal);
+        await _shed.DoAsync("rm", "web");
+        await _shed.StartAsync("web");
+    }
+
+    [ToolFact("apt-get")]
+    public async Task ProcessTerminated_EndsTheGuestInOrder()
+    {
+        await _shed.StartAsync("web");
+        await _shed.DoAsync("exec", "web", "--", "true");
+        int process = (await _shed.LookAsync("web")).GetProperty("pid").GetInt32();
+        await Tool.RunAsync("/bin/kill", "-TERM", process.ToString(CultureInfo.InvariantCulture));
+        Assert.Equal("0\n", await _shed.DoAsync("wait", "web"));
+        Assert.Equal("exited", Text(await _shed.LookAsync("web"), "status"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Pause_HoldsTheGuestUntilResume()
+    {
+        await _shed.StartAsync("web");
+        await _shed.DoAsync("exec", "web", "--", "true");
+        await _shed.DoAsync("pause", "web");
+        Assert.Equal("paused", Text(await _shed.LookAsync("web"), "status"));
+        CliResult refused = await _shed.RunAsync("exec", "web", "--", "true");
+        Assert.Equal(125, refused.Status);
+        Assert.Contains("doppel resume web", refused.ErrorText, StringComparison.Ordinal);
+        Assert.Equal(1, (await _shed.RunAsync("pause", "web")).Status / 125);
+        await _shed.DoAsync("resume", "web");
+        Assert.Equal("on\n", await _shed.DoAsync("exec", "web", "--", "echo", "on"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Rm_OfARunningMachine_NeedsForce()
+    {
+        await _shed.StartAsync("web");
+        CliResult refused = await _shed.RunAsync("rm", "web");
+        Assert.Equal(125, refused.Status);
+        Assert.Contains("doppel rm -f web", refused.ErrorText, StringComparison.Ordinal);
+        await _shed.DoAsync("rm", "-f", "web");
+        Assert.Equal("", await _shed.DoAsync("ps", "-a", "-q"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Rm_AutoRemove_LeavesNothing()
+    {
+        await _shed.StartAsync("brief", "--rm", "--", "true");
+        await _shed.RunAsync("wait", "brief");
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(30));
+        while (Directory.EnumerateFileSystemEntries(_shed.File("machines")).Any()) await Task.Delay(20, limit.Token);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Name_WantedByMany_IsGivenToOne()
+    {
+        await DoppelCli.EnsureImageAsync();
+        CliResult[] results = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => _shed.RunAsync("run", "-d", "--name", "one")));
+        Assert.Equal([0, 125, 125, 125, 125], results.Select(static r => r.Status).Order());
+        Assert.Equal("one\n", await _shed.DoAsync("ps", "-q"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Name_NotGiven_IsMadeUp()
+    {
+        await DoppelCli.EnsureImageAsync();
+        string name = await _shed.DoAsync("run", "-d");
+        Assert.Matches("^[a-z]+-[a-z]+\n$", name);
+        Assert.Equal(name, await _shed.DoAsync("ps", "-q"));
+        Assert.Equal(2, (await _shed.RunAsync("run", "-d", "--name", "../evil")).Status);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Start_ThatFails_SaysWhyAndLeavesNothing()
+    {
+        await DoppelCli.EnsureImageAsync();
+        CliResult result = await _shed.RunAsync("run", "-d", "--name", "web", "--disk", _shed.File("none.img"));
+        Assert.Equal(125, result.Status);
+        Assert.Contains("none.img", result.ErrorText, StringComparison.Ordinal);
+        Assert.Equal("", await _shed.DoAsync("ps", "-a", "-q"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Foreground_WithAName_IsReachedToo()
+    {
+        await DoppelCli.EnsureImageAsync();
+        using Process process = _shed.Start("run", "--name", "fore", "--", "sh", "-c", "echo ready; sleep 1000");
+        Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
+        Assert.Equal("hello\n", await _shed.DoAsync("exec", "fore", "--", "echo", "hello"));
+        Assert.Equal(125, (await _shed.RunAsync("attach", "fore")).Status);
+        await _shed.DoAsync("stop", "fore");
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("", await _shed.DoAsync("ps", "-a", "-q"));
+    }
+
+    private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString()!;
+}
