@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Doppel.Cli.Background;
 using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Pulling;

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Doppel.Agent;
-using Doppel.Cli.Output;
 using Doppel.Host;
 
 namespace Doppel.Cli.Machines;
@@ -140,18 +139,27 @@ internal sealed class MachineHost : IDisposable
             await AnswerAsync(stream, "error the machine is paused");
             return;
         }
-        using CancellationTokenSource patience = new(s_bootPatience);
-        try
-        {
-            await _machine.Agent.WaitUntilReadyAsync(patience.Token);
-        }
-        catch (OperationCanceledException)
+        if (!await IsAgentReadyAsync())
         {
             await AnswerAsync(stream, $"error the guest's agent has not answered for {s_bootPatience.TotalSeconds} seconds: the guest has not booted, or carries no agent");
             return;
         }
         await AnswerAsync(stream, "ok");
         await _machine.Agent.RelayAsync(stream);
+    }
+
+    private async Task<bool> IsAgentReadyAsync()
+    {
+        using CancellationTokenSource patience = new(s_bootPatience);
+        try
+        {
+            await _machine.Agent.WaitUntilReadyAsync(patience.Token);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     // To the client: what the guest prints, as it is. From the client: frames of a kind, a length and bytes: 'd' keys, 'w' the size of the window.

@@ -53,6 +53,8 @@ internal sealed class AgentPull : IAgentSink
     /// <exception cref="GuestAgentException">The guest refused, or is gone.</exception>
     internal async Task<PulledPiece?> NextAsync(CancellationToken cancellationToken)
     {
+        // Waiting, unlike reading, gives the reason itself when the connection was lost.
+        await _frames.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false);
         (AgentFrameType type, byte[] bytes) = await _frames.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         if (type == AgentFrameType.Result)
         {

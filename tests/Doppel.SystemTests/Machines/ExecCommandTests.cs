@@ -65,17 +65,18 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
     public async Task Exec_Terminal_HasTheWindowsSizeAndTakesCtrlC()
     {
         await using Tmux tmux = await Tmux.StartAsync(90, 30);
-        await tmux.TypeLineAsync(Command("exec -it shared -- sh"));
+        await tmux.TypeLineAsync(Command("exec -it shared -- sh") + "; echo status $?");
         await tmux.TypeLineAsync("stty size; tty");
         await tmux.WaitForLineAsync("30 90", s_patience);
         await tmux.WaitForAsync("/dev/pts/", s_patience);
         await tmux.ResizeAsync(70, 20);
         await tmux.TypeLineAsync("sleep 0.2; stty size");
         await tmux.WaitForLineAsync("20 70", s_patience);
-        await tmux.TypeLineAsync("sleep 1000");
+        // Before it runs the key would be the shell's, whose line editor takes it as it is.
+        await tmux.TypeLineAsync("echo begun; sleep 1000");
+        await tmux.WaitForLineAsync("begun", s_patience);
         await tmux.KeyAsync("C-c");
         await tmux.TypeLineAsync("exit 5");
-        await tmux.TypeLineAsync("echo status $?");
         await tmux.WaitForLineAsync("status 5", s_patience);
     }
 

@@ -1,8 +1,9 @@
 using System.Diagnostics;
+using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Running;
 
-namespace Doppel.Cli.Machines;
+namespace Doppel.Cli.Background;
 
 /// <summary>
 /// Starts a machine in a process of its own: the same command with the same words once more, told by a variable that it is the one that stays.
