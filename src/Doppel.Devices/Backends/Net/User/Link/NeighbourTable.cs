@@ -1,0 +1,34 @@
+using Doppel.Devices.Backends.Net.User.Packets;
+using Doppel.Host;
+
+namespace Doppel.Devices.Backends.Net.User.Link;
+
+/// <summary>Which Ethernet address an address of the guest's network has. Bounded: the oldest entry goes. Thread contract: the event loop's thread.</summary>
+internal sealed class NeighbourTable
+{
+    private const int Most = 256;
+
+    private readonly Dictionary<IpAddress, MacAddress> _entries = [];
+    private readonly Queue<IpAddress> _order = new();
+    private IpAddress _lastAddress;
+    private MacAddress _lastMac;
+
+    internal void Learn(IpAddress address, MacAddress mac)
+    {
+        if (address == _lastAddress && mac == _lastMac) return;
+        if (!_entries.ContainsKey(address))
+        {
+            if (_entries.Count == Most) _entries.Remove(_order.Dequeue());
+            _order.Enqueue(address);
+        }
+        _entries[address] = mac;
+        _lastAddress = address;
+        _lastMac = mac;
+    }
+
+    internal bool TryFind(IpAddress address, out MacAddress mac)
+    {
+        mac = _lastMac;
+        return address == _lastAddress || _entries.TryGetValue(address, out mac);
+    }
+}

@@ -1,0 +1,98 @@
+using Doppel.Devices.Backends.Net.User.Packets;
+using Doppel.Host;
+
+namespace Doppel.Devices.Backends.Net.User.Policy;
+
+/// <summary>
+/// Where the guest may go, and what its addresses stand for on the host's network. Rules with names hold for the addresses that the guest
+/// was told for them, for as long as it may use those. Thread contract: the event loop's thread.
+/// </summary>
+internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> rules, bool restrict)
+{
+    private const int MostLearned = 4096;
+    // Programs keep addresses for longer than their lifetime says.
+    private const long GraceNs = 600_000_000_000;
+    private const long SecondNs = 1_000_000_000;
+
+    private readonly Dictionary<(IpAddress Address, int Rule), long> _learned = [];
+
+    private bool AllowsAll => rules.Count == 0 && !restrict;
+
+    /// <summary>Finds the endpoint of the host's network that the guest means.</summary>
+    internal bool TryRoute(IpEndpoint destination, long nowNs, out IpEndpoint target, out HostSocketError error)
+    {
+        target = destination;
+        error = HostSocketError.None;
+        if (plan.IsHost(destination.Address))
+        {
+            target = new(destination.Address.IsV4 ? IpAddress.FromV4(0x7f00_0001) : new IpAddress(UInt128.One), destination.Port);
+        }
+        else if (plan.IsOnLink(destination.Address) || IpScope.IsNeverRouted(destination.Address))
+        {
+            error = HostSocketError.HostUnreachable;
+        }
+        else if (IpScope.IsLinkLocal4(destination.Address) && !IsAllowedByAddress(destination))
+        {
+            error = HostSocketError.AccessDenied;
+        }
+        if (error == HostSocketError.None && !AllowsAll && !IsAllowed(destination, nowNs)) error = HostSocketError.AccessDenied;
+        return error == HostSocketError.None;
+    }
+
+    /// <summary>True if the guest may ask for a name; a query is a way out too.</summary>
+    internal bool MayResolve(string name)
+    {
+        if (AllowsAll) return true;
+        return !restrict && rules.Any(r => r.MatchesName(name));
+    }
+
+    /// <summary>Remembers that the guest was told an address for a name.</summary>
+    internal void Learn(string name, IpAddress address, uint lifetimeSeconds, long nowNs)
+    {
+        // A name outside must not open the way to the host or to the virtual network itself.
+        if (AllowsAll || plan.IsOnLink(address) || IpScope.IsNeverRouted(address) || IpScope.IsLinkLocal4(address)) return;
+        for (int i = 0; i < rules.Count; i++)
+        {
+            if (rules[i].MatchesName(name)) Learn(address, i, nowNs + (Math.Min(lifetimeSeconds, 86400) * SecondNs) + GraceNs, nowNs);
+        }
+    }
+
+    /// <summary>Opens the way to a name that this network answers for itself.</summary>
+    internal void LearnOwn(string name, IpAddress address)
+    {
+        for (int i = 0; i < rules.Count; i++)
+        {
+            if (rules[i].MatchesName(name)) _learned[(address, i)] = long.MaxValue;
+        }
+    }
+
+    private void Learn(IpAddress address, int rule, long until, long nowNs)
+    {
+        if (_learned.Count >= MostLearned)
+        {
+            foreach (KeyValuePair<(IpAddress, int), long> old in _learned.Where(e => e.Value < nowNs).ToArray()) _learned.Remove(old.Key);
+            if (_learned.Count >= MostLearned) _learned.Remove(_learned.MinBy(static e => e.Value).Key);
+        }
+        _learned[(address, rule)] = Math.Max(until, _learned.GetValueOrDefault((address, rule)));
+    }
+
+    private bool IsAllowed(IpEndpoint destination, long nowNs)
+    {
+        if (restrict) return false;
+        if (IsAllowedByAddress(destination)) return true;
+        for (int i = 0; i < rules.Count; i++)
+        {
+            if (rules[i].IsName && rules[i].MatchesPort(destination.Port) && _learned.TryGetValue((destination.Address, i), out long until) && nowNs < until) return true;
+        }
+        return false;
+    }
+
+    private bool IsAllowedByAddress(IpEndpoint destination)
+    {
+        foreach (EgressRule rule in rules)
+        {
+            if (rule.MatchesAddress(destination.Address) && rule.MatchesPort(destination.Port)) return true;
+        }
+        return false;
+    }
+}
