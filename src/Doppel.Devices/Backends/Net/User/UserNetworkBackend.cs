@@ -1,4 +1,3 @@
-using System.Net;
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Net.User.Link;
 using Doppel.Host;
