@@ -8,12 +8,12 @@ internal sealed class NeighbourTable
 {
     private const int Most = 256;
 
-    private readonly Dictionary<IpAddress, MacAddress> _entries = [];
+    private readonly Dictionary<IpAddress, EthernetAddress> _entries = [];
     private readonly Queue<IpAddress> _order = new();
     private IpAddress _lastAddress;
-    private MacAddress _lastMac;
+    private EthernetAddress _lastMac;
 
-    internal void Learn(IpAddress address, MacAddress mac)
+    internal void Learn(IpAddress address, EthernetAddress mac)
     {
         if (address == _lastAddress && mac == _lastMac) return;
         if (!_entries.ContainsKey(address))
@@ -26,7 +26,7 @@ internal sealed class NeighbourTable
         _lastMac = mac;
     }
 
-    internal bool TryFind(IpAddress address, out MacAddress mac)
+    internal bool TryFind(IpAddress address, out EthernetAddress mac)
     {
         mac = _lastMac;
         return address == _lastAddress || _entries.TryGetValue(address, out mac);
