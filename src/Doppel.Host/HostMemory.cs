@@ -55,6 +55,31 @@ public sealed class HostMemory : IDisposable
             throw HostException.FromErrno("madvise", $"discard of {length} bytes");
     }
 
+    /// <summary>How much of it takes host memory now, in bytes; zero if the host does not say. Takes a millisecond for each 256 MiB.</summary>
+    public ulong ResidentBytes
+    {
+        get
+        {
+            const int Chunk = 1 << 15, PageBytes = 4096;
+            byte[] pages = new byte[Chunk];
+            ulong count = 0;
+            for (ulong offset = 0; offset < Length; offset += Chunk * PageBytes)
+            {
+                ulong length = Math.Min(Length - offset, Chunk * PageBytes);
+                // SAFETY: the range lies in the live mapping, and the array has a byte for each of its pages.
+                unsafe
+                {
+                    fixed (byte* first = pages)
+                    {
+                        if (Interop.Mincore(Address + (nint)offset, (nuint)length, first) != 0) return 0;
+                    }
+                }
+                foreach (byte page in pages.AsSpan(0, (int)(length / PageBytes))) count += (ulong)(page & 1);
+            }
+            return count * PageBytes;
+        }
+    }
+
     /// <summary>Unmaps the memory. Nobody may hold an address into it any more.</summary>
     public void Dispose()
     {

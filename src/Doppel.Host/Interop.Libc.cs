@@ -24,6 +24,9 @@ internal static unsafe partial class Interop
     [LibraryImport(Libc, EntryPoint = "munmap", SetLastError = true)]
     internal static partial int Munmap(nint address, nuint length);
 
+    [LibraryImport(Libc, EntryPoint = "mincore", SetLastError = true)]
+    internal static partial int Mincore(nint address, nuint length, byte* pages);
+
     [LibraryImport(Libc, EntryPoint = "madvise", SetLastError = true)]
     internal static partial int Madvise(nint address, nuint length, int advice);
 

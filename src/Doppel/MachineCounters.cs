@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Doppel.Core.Diagnostics;
 using Doppel.Core.Time;
+using Doppel.Host;
 using Doppel.RiscV.Engines;
 
 namespace Doppel;
@@ -25,6 +27,8 @@ internal sealed class MachineCounters(HostStopwatch watch)
     private readonly TimeSpan _processorAtStart = Environment.CpuUsage.TotalTime;
     private readonly List<RiscVStatistics> _finished = [];
     private Func<IEnumerable<RiscVStatistics>> _current = static () => [];
+    private Func<ulong>? _guestResident;
+    private ulong _overhead;
 
     /// <summary>Measures the machine's running time.</summary>
     public HostStopwatch Watch { get; } = watch;
@@ -33,11 +37,12 @@ internal sealed class MachineCounters(HostStopwatch watch)
     public int Reboots { get; private set; }
 
     /// <summary>A board was switched on.</summary>
-    public void Begin(Func<IEnumerable<RiscVStatistics>> board, bool isReboot)
+    public void Begin(Func<IEnumerable<RiscVStatistics>> board, Func<ulong> guestResident, bool isReboot)
     {
         lock (_gate)
         {
             _current = board;
+            _guestResident = guestResident;
             if (isReboot) Reboots++;
         }
     }
@@ -49,6 +54,8 @@ internal sealed class MachineCounters(HostStopwatch watch)
         {
             _finished.AddRange(_current());
             _current = static () => [];
+            _overhead = MeasureOverhead();
+            _guestResident = null;
         }
     }
 
@@ -67,9 +74,19 @@ internal sealed class MachineCounters(HostStopwatch watch)
                 ProcessorTime = Environment.CpuUsage.TotalTime - _processorAtStart,
                 Exits = [.. Causes(all).Where(static e => e.Value > 0)],
                 PeakMemoryBytes = (ulong)process.PeakWorkingSet64,
+                OverheadBytes = MeasureOverhead(),
+                Translation = TranslationStatistics.Sum(all.Select(static s => s.Translation)),
                 Reboots = Reboots,
             };
         }
+    }
+
+    // What the process holds beyond the guest's RAM; of a machine that has ended, when it ended.
+    private ulong MeasureOverhead()
+    {
+        if (_guestResident is not { } guest) return _overhead;
+        ulong all = ProcessMemory.ReadProportionalBytes();
+        return all - Math.Min(all, guest());
     }
 
     private static IEnumerable<KeyValuePair<string, ulong>> Causes(List<RiscVStatistics> all)

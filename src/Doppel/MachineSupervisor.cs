@@ -177,7 +177,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
         });
         EngineName = board.EngineName;
         _board = board;
-        _counters.Begin(() => board.Statistics, isReboot);
+        _counters.Begin(() => board.Statistics, () => board.ResidentBytes, isReboot);
         if (_paused) return;
         _counters.Watch.Start();
         board.Resume();

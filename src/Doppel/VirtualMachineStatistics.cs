@@ -1,3 +1,5 @@
+using Doppel.Core.Diagnostics;
+
 namespace Doppel;
 
 /// <summary>
@@ -31,6 +33,15 @@ public sealed record VirtualMachineStatistics
 
     /// <summary>Largest resident memory of this process so far, in bytes.</summary>
     public ulong PeakMemoryBytes { get; init; }
+
+    /// <summary>
+    /// Resident memory of the process beyond what the guest's own RAM takes, in bytes, when the machine ended or now: translations, devices, the
+    /// runtime, and whatever else the process does.
+    /// </summary>
+    public ulong OverheadBytes { get; init; }
+
+    /// <summary>What the engine has translated; null for one that does not translate.</summary>
+    public TranslationStatistics? Translation { get; init; }
 
     /// <summary>How often the guest rebooted.</summary>
     public int Reboots { get; init; }

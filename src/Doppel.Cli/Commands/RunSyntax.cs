@@ -93,6 +93,8 @@ internal sealed class RunSyntax
         Image = result.GetValue(_image),
         Engine = result.GetValue(_engine)!,
         Translator = _translator.Read(result),
+        TraceFile = _translator.TraceOf(result),
+        PerfMap = _translator.Maps(result),
         MemoryBytes = result.GetValue(_memory),
         Cpus = result.GetValue(_cpus),
         Kernel = result.GetValue(_kernel),

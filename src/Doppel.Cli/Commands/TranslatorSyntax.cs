@@ -20,11 +20,28 @@ internal sealed class TranslatorSyntax
         Description = "Run everything that jit does once more on interp, and stop at the first instruction that differs; implies --time icount",
     };
 
+    private readonly Option<string?> _trace = new("--trace-jit")
+    {
+        HelpName = "FILE",
+        Description = "Write each translation of jit, guest code, operations and host code, to a file, or to standard error",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<bool> _map = new("--perf-map")
+    {
+        Description = "Name translated code for profilers in /tmp/perf-PID.map",
+    };
+
     internal TranslatorSyntax() =>
         _jit.CompletionSources.Add([.. TranslatorConfig.Switches.Select(static s => Prefix + s.Key)]);
 
     /// <summary>The options, for the command.</summary>
-    internal IEnumerable<Option> Options => [_jit, _verify];
+    internal IEnumerable<Option> Options => [_jit, _verify, _trace, _map];
+
+    /// <summary>File of the trace, empty for standard error, null for none.</summary>
+    internal string? TraceOf(ParseResult result) => result.GetResult(_trace) is null ? null : result.GetValue(_trace) ?? "";
+
+    internal bool Maps(ParseResult result) => result.GetValue(_map);
 
     internal bool Verifies(ParseResult result) => result.GetValue(_verify);
 

@@ -9,6 +9,12 @@ internal sealed record RunRequest
 
     internal TranslatorConfig Translator { get; init; } = TranslatorConfig.Default;
 
+    /// <summary>Where translations are written to: a file, empty for standard error, null for nowhere.</summary>
+    internal string? TraceFile { get; init; }
+
+    /// <summary>True to name translations for profilers.</summary>
+    internal bool PerfMap { get; init; }
+
     internal ulong MemoryBytes { get; init; }
 
     internal int Cpus { get; init; } = 1;

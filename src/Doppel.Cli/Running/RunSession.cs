@@ -31,13 +31,14 @@ internal static class RunSession
 
     private static async Task<int> RunAsync(MachinePlan plan, RunRequest request, (MachineFolder? Folder, FileStream? Lock) place, StopSignals signals)
     {
+        using TranslationListener? listener = TranslationListener.Open(request.TraceFile, request.PerfMap);
         VirtualMachineExit? exit;
         VirtualMachineStatistics statistics;
         GuestStreams streams;
         int status;
         using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
         {
-            await using VirtualMachine machine = await VirtualMachine.StartAsync(plan.Config);
+            await using VirtualMachine machine = await VirtualMachine.StartAsync(listener?.Attach(plan.Config) ?? plan.Config);
             using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null) : null;
             streams = GuestStreams.Connect(machine, plan, terminal, SerialStream(plan, request));
             FollowSize(machine, terminal);

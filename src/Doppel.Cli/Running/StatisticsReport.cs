@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Doppel.Cli.Output;
+using Doppel.Cli.Translation;
 using Spectre.Console;
 
 namespace Doppel.Cli.Running;
@@ -8,7 +9,7 @@ namespace Doppel.Cli.Running;
 /// <summary>The counters of a machine that has ended, for people or for machines; always on standard error.</summary>
 internal static class StatisticsReport
 {
-    private const int Column = 24;
+    private const int Column = 28;
 
     internal static void Print(VirtualMachineStatistics statistics, bool json)
     {
@@ -27,6 +28,8 @@ internal static class StatisticsReport
         yield return ("first kernel line after", s.TimeToKernel is { } kernel ? Sizes.Seconds(kernel) : "-");
         yield return ("/init after", s.TimeToInit is { } init ? Sizes.Seconds(init) : "-");
         yield return ("peak memory", Sizes.Bytes(s.PeakMemoryBytes));
+        yield return ("memory beyond guest RAM", Sizes.Bytes(s.OverheadBytes));
+        foreach ((string, string) row in TranslationReport.Rows(s.Translation)) yield return row;
         if (s.Reboots > 0) yield return ("reboots", s.Reboots.ToString(CultureInfo.InvariantCulture));
         foreach ((string cause, ulong count) in s.Exits) yield return (cause, Sizes.Count(count));
     }
@@ -57,6 +60,8 @@ internal static class StatisticsReport
             if (s.TimeToKernel is { } kernel) json.WriteNumber("firstKernelLineSeconds", kernel.TotalSeconds);
             if (s.TimeToInit is { } init) json.WriteNumber("initSeconds", init.TotalSeconds);
             json.WriteNumber("peakMemoryBytes", s.PeakMemoryBytes);
+            json.WriteNumber("overheadBytes", s.OverheadBytes);
+            TranslationReport.Write(json, s.Translation);
             json.WriteNumber("reboots", s.Reboots);
             json.WriteStartObject("exits");
             foreach ((string cause, ulong count) in s.Exits) json.WriteNumber(cause, count);

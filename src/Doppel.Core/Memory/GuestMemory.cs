@@ -42,6 +42,17 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>The regions, in the order they were given.</summary>
     public IEnumerable<RamRegion> Regions => _regions.Select(r => r.Description);
 
+    /// <summary>Host memory that all regions together take now, in bytes.</summary>
+    public ulong ResidentBytes
+    {
+        get
+        {
+            ulong bytes = 0;
+            foreach (Region region in _regions) bytes += region.Host.ResidentBytes;
+            return bytes;
+        }
+    }
+
     /// <summary>Finds the host address of a guest-physical range that lies wholly in one region.</summary>
     /// <param name="gpa">Guest-physical address.</param>
     /// <param name="length">Length in bytes; zero is allowed.</param>

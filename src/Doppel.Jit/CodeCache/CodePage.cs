@@ -6,6 +6,9 @@ namespace Doppel.Jit.CodeCache;
 /// </summary>
 internal sealed class CodePage(ulong key)
 {
+    /// <summary>Memory of one page with a few units, in bytes.</summary>
+    internal const int MetadataBytes = (HalfWords * sizeof(ushort)) + 512;
+
     private const int HalfWords = 2048;
 
     // Number of the unit that begins at each half-word, plus one: looked up at every exit that is not linked.

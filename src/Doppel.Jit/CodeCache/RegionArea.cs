@@ -10,8 +10,9 @@ namespace Doppel.Jit.CodeCache;
 /// <param name="EntryOffset">Offset of its entry on the code page.</param>
 /// <param name="Code">Address of its code.</param>
 /// <param name="Bytes">Length of its code.</param>
+/// <param name="GuestCount">Guest instructions in it.</param>
 /// <param name="Jumps">Jumps that can be linked; sites are offsets from <paramref name="Code"/>.</param>
-internal sealed record CompiledRegion(int EntryOffset, nint Code, int Bytes, JumpSite[] Jumps);
+internal sealed record CompiledRegion(int EntryOffset, nint Code, int Bytes, int GuestCount, JumpSite[] Jumps);
 
 /// <summary>
 /// The part of a code cache that optimised regions go to. It has a compiler of its own, so that another thread may fill it while the
@@ -50,6 +51,6 @@ internal sealed class RegionArea
         if (_assembler.Overflowed) return null;
         int bytes = _assembler.Position;
         _used = (_used + bytes + 15) & ~15;
-        return new CompiledRegion(region.Blocks[0].EntryOffset, code, bytes, jumps);
+        return new CompiledRegion(region.Blocks[0].EntryOffset, code, bytes, region.GuestCount, jumps);
     }
 }

@@ -59,6 +59,12 @@ internal sealed unsafe class TranslationCache : IDisposable
 
     internal long Flushes { get; private set; }
 
+    /// <summary>Guest instructions in all units and regions compiled so far.</summary>
+    internal long GuestInstructions { get; private set; }
+
+    /// <summary>Memory that describes the translations there are now: an estimate, from any thread.</summary>
+    internal long MetadataBytes => (_pages.Count * (long)CodePage.MetadataBytes) + ((_links.Count + _regionLinks.Count) * (long)Unsafe.SizeOf<Link>());
+
     /// <summary>Length of the unit that was compiled last.</summary>
     internal int LastBytes { get; private set; }
 
@@ -107,6 +113,7 @@ internal sealed unsafe class TranslationCache : IDisposable
         _used = (_used + length + 15) & ~15;
         Units++;
         Bytes += length;
+        GuestInstructions += unit.GuestCount;
         LastBytes = length;
         page.AddQuick(unit.EntryOffset, code);
         return code;
@@ -119,6 +126,7 @@ internal sealed unsafe class TranslationCache : IDisposable
         foreach (JumpSite jump in region.Jumps) _regionLinks.Add(new Link(page, start + jump.Site, jump.Target, jump.QuickOnly));
         OptimisedRegions++;
         Bytes += region.Bytes;
+        GuestInstructions += region.GuestCount;
         foreach (int link in page.AddRegion(region.EntryOffset, region.Code)) LinkJump(link, region.Code);
     }
 

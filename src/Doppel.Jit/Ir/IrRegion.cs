@@ -13,6 +13,17 @@ internal sealed class IrRegion
 
     internal int Count { get; private set; }
 
+    /// <summary>Guest instructions in all blocks.</summary>
+    internal int GuestCount
+    {
+        get
+        {
+            int count = 0;
+            foreach (IrUnit unit in Blocks) count += unit.GuestCount;
+            return count;
+        }
+    }
+
     /// <summary>True if the region's blocks form a circle through its entry.</summary>
     internal bool IsLoop { get; set; }
 

@@ -1,3 +1,4 @@
+using Doppel.Core.Diagnostics;
 using Doppel.Core.Execution;
 using Doppel.RiscV.Context;
 using Doppel.RiscV.Harts;
@@ -37,6 +38,7 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
         Waits = Hart.Waits,
         FirmwareCalls = Hart.Traps.FirmwareCalls,
         CodeInvalidations = CodeInvalidations,
+        Translation = Translation,
     };
 
     private protected Hart Hart { get; }
@@ -48,6 +50,9 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
     private protected ulong EndTicks { get; private set; }
 
     private protected abstract ulong CodeInvalidations { get; }
+
+    /// <summary>What the engine has translated, or null.</summary>
+    private protected virtual TranslationStatistics? Translation => null;
 
     /// <inheritdoc/>
     public void RequestExit() => Hart.Request(Attention.Exit);

@@ -1,3 +1,4 @@
+using Doppel.Core.Diagnostics;
 using Doppel.Core.Execution;
 
 namespace Doppel.RiscV.Engines;
@@ -56,6 +57,9 @@ public record struct RiscVStatistics
 
     /// <summary>Times that an engine's caches of decoded or translated code were dropped, whole or in part.</summary>
     public ulong CodeInvalidations { get; set; }
+
+    /// <summary>What the engine has translated; null for one that does not translate.</summary>
+    public TranslationStatistics? Translation { get; set; }
 }
 
 /// <summary>A way to execute RISC-V harts.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using Doppel.Core.Diagnostics;
 using Doppel.Core.Memory;
 using Doppel.Jit.Abi;
 using Doppel.Jit.CodeCache;
@@ -26,6 +27,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     private ExceptionDispatchInfo? _failure;
     private long _given;
     private bool _goesOn;
+    private readonly ulong[] _goneOn = new ulong[Enum.GetValues<NativeExit>().Length];
 
     internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, JitOptions options)
         : base(index, platform, harts, sizeof(JitContext))
@@ -52,6 +54,16 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     internal ulong Interpreted { get; private set; }
 
     internal ulong JumpMisses { get; private set; }
+
+    private protected override TranslationStatistics Translation => _translator.Statistics with
+    {
+        HelperCalls =
+        [
+            new("fill TLB", _context->Fills), new("link jump", _goneOn[(int)NativeExit.Link]),
+            new("look up jump", _goneOn[(int)NativeExit.Lookup]), new("interpret", _goneOn[(int)NativeExit.Interpret]),
+        ],
+        Interpreted = [.. _core.Stepped.Read()],
+    };
 
     internal TranslationCache Cache => _translator.Cache;
 
@@ -155,6 +167,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     private nint GoOn(NativeExit exit)
     {
         HartContext* c = Hart.Context;
+        _goneOn[(int)exit]++;
         Account(exit);
         if (_verifier is { IsSearching: true }) return 0;
         if (exit == NativeExit.Link && c->Budget > 0 && EndTicks - c->Ticks > Lifter.MaxInstructions)
@@ -238,6 +251,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     [UnmanagedCallersOnly]
     private static nint Fill(JitContext* context, ulong va, uint packed)
     {
+        context->Fills++;
         int size = 1 << (int)((packed >> NativeFrame.PackedSizeShift) & 3);
         bool write = (packed & NativeFrame.PackedWrite) != 0, atomic = (packed & NativeFrame.PackedAtomic) != 0;
         if (((va ^ (va + (ulong)size - 1)) & SoftTlb.PageMask) != 0) return 0;

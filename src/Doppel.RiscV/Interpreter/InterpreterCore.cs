@@ -32,6 +32,9 @@ internal sealed unsafe class InterpreterCore : IDisposable
 
     internal ulong Invalidations => _pages.Invalidations;
 
+    /// <summary>What <see cref="Step"/> has executed.</summary>
+    internal InstructionHistogram Stepped { get; } = new();
+
     /// <summary>Runs from the state's pc until the budget is used up or something needs the run loop; leaves pc in the state.</summary>
     internal void Run()
     {
@@ -58,7 +61,10 @@ internal sealed unsafe class InterpreterCore : IDisposable
         if (i == null) i = FetchSlow();
         if (i == null) return false;
         c->Budget--;
+        DecodedInstruction* at = i;
         i = i->Execute(c, i);
+        // By now the slot holds the instruction, even if it was fresh.
+        Stepped.Count((nint)at->Execute);
         if (i == null) return false;
         c->State.Pc = c->PcOf(i);
         return true;

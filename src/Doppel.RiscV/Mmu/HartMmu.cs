@@ -104,6 +104,9 @@ internal sealed unsafe class HartMmu : IDisposable
     /// <summary>Empties the TLBs for loads and stores.</summary>
     internal void FlushData() => _data.Clear();
 
+    /// <summary>Forgets where page tables are, because memory was taken back to what it was.</summary>
+    internal void ForgetTables() => _walker.Forget();
+
     /// <summary>Ends the translations of one address space that are not global: SFENCE.VMA with an ASID alone.</summary>
     internal void FlushSpace(ulong asid)
     {

@@ -24,6 +24,9 @@ internal unsafe struct JitContext
     /// <summary>Addresses of the jump cache of each mode in the current address space.</summary>
     internal fixed ulong JumpTables[Modes];
 
+    /// <summary>Accesses that missed the TLB in generated code.</summary>
+    internal ulong Fills;
+
     internal NativeFrame Frame;
 
     /// <summary>Offset of <see cref="ZeroReady"/>.</summary>

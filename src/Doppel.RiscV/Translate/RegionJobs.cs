@@ -1,3 +1,4 @@
+using Doppel.Core.Time;
 using Doppel.Jit.CodeCache;
 using Doppel.Jit.Ir;
 
@@ -60,18 +61,21 @@ internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions option
         }
     }
 
-    /// <summary>What the last region was made of, if somebody observes, and its guest instructions.</summary>
-    internal (string Text, int Instructions) Made { get; private set; }
+    /// <summary>What the last region was made of, if somebody observes.</summary>
+    internal string Made { get; private set; } = "";
+
+    /// <summary>Measures the time that the optimiser works.</summary>
+    internal HostStopwatch Watch { get; } = new();
 
     /// <summary>Compiles a region at once.</summary>
     internal CompiledRegion? CompileNow(in Request request, ReadOnlySpan<byte> bytes, int firstLink)
     {
         if (area.IsFull) return null;
+        Watch.Start();
         IrRegion ir = _lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next);
         CompiledRegion? region = area.Compile(ir, firstLink);
-        int instructions = 0;
-        foreach (IrUnit block in ir.Blocks) instructions += block.GuestCount;
-        Made = (observer?.Describe(ir.Blocks, bytes) ?? "", instructions);
+        Made = observer?.Describe(ir.Blocks, bytes) ?? "";
+        Watch.Stop();
         return region;
     }
 

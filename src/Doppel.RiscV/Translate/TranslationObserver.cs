@@ -29,7 +29,7 @@ internal sealed class TranslationObserver(JitOptions options)
             int offset = -1;
             foreach (ref readonly IrInst inst in block.Insts)
             {
-                if (inst.GuestOffset != offset) text.Append(CultureInfo.InvariantCulture, $"  +{inst.GuestOffset:x3}  {Decode(page[inst.GuestOffset..])}\n");
+                if (inst.GuestOffset != offset && inst.GuestOffset < page.Length) text.Append(CultureInfo.InvariantCulture, $"  +{inst.GuestOffset:x3}  {Decode(page[inst.GuestOffset..])}\n");
                 offset = inst.GuestOffset;
                 // What a pass has removed stays in its place.
                 text.Append("          ").Append(inst.Op == IrOp.Nop ? "(removed)" : IrPrinter.Format(inst)).Append('\n');

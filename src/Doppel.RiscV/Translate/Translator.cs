@@ -1,7 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Doppel.Core.Diagnostics;
 using Doppel.Core.Memory;
+using Doppel.Core.Time;
 using Doppel.Jit.CodeCache;
 using Doppel.Jit.Ir;
 using Doppel.RiscV.Harts;
@@ -49,6 +51,23 @@ internal sealed unsafe class Translator : IDisposable
     internal TranslationCache Cache => _cache;
 
     internal ulong Invalidations { get; private set; }
+
+    /// <summary>Measures the time that the hart waits for translations.</summary>
+    internal HostStopwatch Watch { get; } = new();
+
+    /// <summary>Counters so far. Any thread.</summary>
+    internal TranslationStatistics Statistics => new()
+    {
+        Units = (ulong)_cache.Units,
+        Regions = (ulong)_cache.OptimisedRegions,
+        GuestInstructions = (ulong)_cache.GuestInstructions,
+        CodeBytes = (ulong)_cache.Bytes,
+        MetadataBytes = (ulong)_cache.MetadataBytes,
+        Links = (ulong)_cache.Links,
+        CacheFlushes = (ulong)_cache.Flushes,
+        TranslateSeconds = Watch.Elapsed.TotalSeconds,
+        OptimiseSeconds = _regions.Watch.Elapsed.TotalSeconds,
+    };
 
     /// <summary>Finds or makes the code for an address in the current mode. Zero when the interpreter must run the instruction.</summary>
     internal nint Find(ulong pc)
@@ -155,8 +174,10 @@ internal sealed unsafe class Translator : IDisposable
         if (_cache.IsFull) page = Restart(page);
         if (_options.HotSamples == 0 && !quickOnly && TryOptimiseNow(page, offset, out code)) return code;
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
+        Watch.Start();
         IrUnit unit = _lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes));
         code = _cache.Compile(unit, page.Code);
+        Watch.Stop();
         _observer?.Add(page, offset, unit.GuestCount, (code, CodeOf(code, _cache.LastBytes)), ("quick", _observer.Describe([unit], bytes)));
         return code;
     }
@@ -216,7 +237,7 @@ internal sealed unsafe class Translator : IDisposable
     }
 
     private void Observe(CompiledRegion region, TranslatedPage page) => _observer?.Add(
-        page, region.EntryOffset, _regions.Made.Instructions, (region.Code, CodeOf(region.Code, region.Bytes)), ("region", _regions.Made.Text));
+        page, region.EntryOffset, region.GuestCount, (region.Code, CodeOf(region.Code, region.Bytes)), ("region", _regions.Made));
 
     // The cache is full: forget everything and begin again with the page at hand.
     private TranslatedPage Restart(TranslatedPage page)

@@ -97,18 +97,21 @@ internal sealed unsafe class LockStep
         c->Budget = (long)(limit - end);
     }
 
-    // Only what is derived from the state and would not follow by itself is worked out again.
+    // Only what is derived from the state or from memory and would not follow by itself is worked out again.
     private void Restore()
     {
         HartContext* c = _hart.Context;
         c->Budget = (long)(c->TickLimit - _startTicks);
-        bool remapped = _journal.HasWalkerWritten || c->State.Satp != _start.Satp || c->State.Menvcfg != _start.Menvcfg;
+        bool moved = c->State.Satp != _start.Satp;
+        bool remapped = _journal.HasWalkerWritten || moved || c->State.Menvcfg != _start.Menvcfg;
         c->State = _start;
+        _hart.Mmu.ForgetTables();
         if (remapped)
         {
             _hart.Mmu.Pmp.Update();
             _hart.Mmu.FlushAll();
         }
-        _hart.Mmu.EnterSpace();
+        if (moved) _hart.Mmu.EnterSpace();
+        _hart.Mmu.UpdateMode();
     }
 }

@@ -86,6 +86,9 @@ internal sealed class RiscVVirtBoard : IDisposable
     /// <summary>Name of the engine that runs the harts.</summary>
     public string EngineName { get; }
 
+    /// <summary>Host memory that the guest's RAM and ROM take now, in bytes.</summary>
+    public ulong ResidentBytes => _memory.ResidentBytes;
+
     /// <summary>Counters of each hart; exact while paused.</summary>
     public IEnumerable<RiscVStatistics> Statistics => _vcpus.Select(static v => v.Statistics);
 
