@@ -13,7 +13,7 @@ internal static class CpCommand
     {
         DoppelCommand command = new("cp", "Copy files and folders into a machine or out of it.")
         {
-            Examples = [("doppel cp site web:/srv", "a folder into the guest's /srv"), ("doppel cp web:/etc/os-release .", "a file out of the guest")],
+            Examples = [("doppel cp site web:/tmp", "a folder into the guest's /tmp"), ("doppel cp web:/etc/os-release .", "a file out of the guest")],
             Notes = ["A path of a guest is MACHINE:PATH. A path of the host that has a colon in it is written with a / before it, as in ./a:b."],
         };
         Argument<string> source = new("SOURCE") { Description = "What to copy" }, target = new("TARGET") { Description = "Where to; a folder that is there takes the copy in" };

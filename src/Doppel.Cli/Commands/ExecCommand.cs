@@ -14,9 +14,6 @@ internal static class ExecCommand
 {
     private const int NotFound = 127, NotExecutable = 126, BrokenPipe = 128 + 13;
 
-    /// <summary>Options that take a word, so that the machine's name can be told from it.</summary>
-    internal static IReadOnlyList<string> OptionsWithValue { get; } = ["--user", "-u", "--workdir", "-w", "--env", "-e"];
-
     internal static Command Create(IReadOnlyList<string>? guestCommand)
     {
         DoppelCommand command = new("exec", "Run a command in a machine that runs already.")
@@ -26,7 +23,7 @@ internal static class ExecCommand
             [
                 ("doppel exec web -- uname -a", "prints what the command prints, and exits with its status"),
                 ("doppel exec -it web -- sh", "a shell"),
-                ("doppel exec -i web -- tar x -C /srv < site.tar", "with standard input"),
+                ("doppel exec -i web -- tar x -C /tmp < site.tar", "with standard input"),
                 ("doppel exec -u daemon -w /tmp web -- id", "as another user, in another folder"),
             ],
             Notes = ["Exit status: the command's; 128+N if signal N ended it; 126 and 127 if it cannot be run or is not there; 125 if Doppel failed."],

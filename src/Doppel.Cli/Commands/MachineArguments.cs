@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Doppel.Cli.Completion;
 using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 
@@ -7,12 +8,9 @@ namespace Doppel.Cli.Commands;
 /// <summary>What the commands for named machines share.</summary>
 internal static class MachineArguments
 {
-    /// <summary>Name of the argument that is a machine's; the completion scripts offer the names there are.</summary>
-    internal const string Machine = "MACHINE";
+    internal static Argument<string> One() => new(CompletionScript.MachineArgument) { Description = "Name of the machine" };
 
-    internal static Argument<string> One() => new(Machine) { Description = "Name of the machine" };
-
-    internal static Argument<string[]> Several() => new(Machine) { Description = "Names of machines", Arity = ArgumentArity.OneOrMore };
+    internal static Argument<string[]> Several() => new(CompletionScript.MachineArgument) { Description = "Names of machines", Arity = ArgumentArity.OneOrMore };
 
     internal static Option<bool> Json() => new("--json") { Description = "Print JSON" };
 

@@ -6,10 +6,24 @@ using Doppel.Cli.Syntax;
 namespace Doppel.Cli.Completion;
 
 /// <summary>
-/// Completion scripts that hold the whole command tree as words, so that pressing Tab starts no process.
+/// Completion scripts that hold the whole command tree as words, so that pressing Tab does not start Doppel; machines are found by their folders.
 /// </summary>
 internal static class CompletionScript
 {
+    // As the registry of machines chooses its folder.
+    private const string BashMachines = """
+        _doppel_machines() {
+          (cd "${DOPPEL_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/doppel}/machines" 2>/dev/null && ls)
+        }
+
+        """;
+
+    private const string FishMachines = "(ls (set -q DOPPEL_STATE; and echo $DOPPEL_STATE; or begin; set -q XDG_STATE_HOME; and echo $XDG_STATE_HOME/doppel; " +
+        "or echo ~/.local/state/doppel; end)/machines 2>/dev/null)";
+
+    /// <summary>Name of arguments that are machines.</summary>
+    internal const string MachineArgument = "MACHINE";
+
     internal static IReadOnlyList<string> Shells { get; } = ["bash", "zsh", "fish"];
 
     internal static string For(string shell, Command root) => shell switch
@@ -21,7 +35,7 @@ internal static class CompletionScript
 
     private static string Bash(Command root)
     {
-        StringBuilder script = new("_doppel() {\n  local word=\"${COMP_WORDS[COMP_CWORD]}\" last=\"${COMP_WORDS[COMP_CWORD-1]}\" path=\"\" words=\"\" i\n");
+        StringBuilder script = new(BashMachines + "_doppel() {\n  local word=\"${COMP_WORDS[COMP_CWORD]}\" last=\"${COMP_WORDS[COMP_CWORD-1]}\" path=\"\" words=\"\" i\n");
         script.Append("  COMPREPLY=()\n  for ((i = 1; i < COMP_CWORD; i++)); do\n    case \"$path ${COMP_WORDS[i]}\" in\n");
         script.Append("      *\" --\") COMPREPLY=($(compgen -o default -- \"$word\")); return ;;\n");
         foreach (Command command in Descendants(root).Skip(1)) script.Append("      \"").Append(Key(command)).Append("\") path=\"").Append(Key(command)).Append("\" ;;\n");
@@ -31,7 +45,7 @@ internal static class CompletionScript
             foreach (Option option in HelpPage.Options(command).Where(static o => o.HelpName is not null)) AppendBashOption(script, command, option);
         }
         script.Append("  esac\n  case \"$path\" in\n");
-        foreach (Command command in Descendants(root)) script.Append("    \"").Append(Key(command)).Append("\") words=\"").AppendJoin(' ', Words(command)).Append("\" ;;\n");
+        foreach (Command command in Descendants(root)) script.Append("    \"").Append(Key(command)).Append("\") words=\"").AppendJoin(' ', Words(command)).Append(TakesMachine(command) ? " $(_doppel_machines)" : "").Append("\" ;;\n");
         return script.Append("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -F _doppel doppel ./doppel\n").ToString();
     }
 
@@ -52,6 +66,7 @@ internal static class CompletionScript
             string condition = FishCondition(command);
             foreach (Command child in command.Subcommands) AppendFish(script, condition, $"-f -a {child.Name}", child.Description);
             foreach (string value in command.Arguments.SelectMany(static a => Labels(a.GetCompletions(CompletionContext.Empty)))) AppendFish(script, condition, $"-f -a {value}", null);
+            if (TakesMachine(command)) AppendFish(script, condition, $"-f -a '{FishMachines}'", null);
             foreach (Option option in HelpPage.Options(command)) AppendFish(script, condition, FishOption(option), option.Description);
         }
         return script.ToString();
@@ -93,6 +108,8 @@ internal static class CompletionScript
         int space = path.IndexOf(' ', StringComparison.Ordinal);
         return space < 0 ? "" : path[space..];
     }
+
+    private static bool TakesMachine(Command command) => command.Arguments.Any(static a => a.Name == MachineArgument);
 
     private static bool TakesFile(Option option) => option.HelpName?.Contains("FILE", StringComparison.Ordinal) ?? false;
 

@@ -80,6 +80,9 @@ internal sealed class MachineFolder(string path)
         return null;
     }
 
+    /// <summary>True if there is such a machine.</summary>
+    internal bool Exists => System.IO.File.Exists(File("machine.json"));
+
     /// <summary>What it was started as, or null if there is no such machine.</summary>
     internal MachineRecord? ReadRecord() => ReadJson("machine.json", MachineRecord.Read);
 

@@ -45,7 +45,7 @@ internal sealed class MachineRegistry
     internal MachineFolder Find(string name)
     {
         MachineFolder folder = new(Path.Combine(Root, name));
-        if (IsName(name) && folder.ReadRecord() is not null) return folder;
+        if (IsName(name) && folder.Exists) return folder;
         string[] names = [.. List().Select(static m => m.Name)];
         throw new CliException($"there is no machine {name}", names.Length == 0 ? "start one with `doppel run -d --name NAME`" : $"there are: {string.Join(", ", names)}");
     }

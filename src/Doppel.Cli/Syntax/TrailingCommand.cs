@@ -5,6 +5,9 @@ namespace Doppel.Cli.Syntax;
 /// <param name="Guest">The words after it; null if there is no <c>--</c>.</param>
 internal sealed record TrailingCommand(string[] Own, string[]? Guest)
 {
+    /// <summary>Options of <c>exec</c> that take a word, so that the machine's name can be told from it.</summary>
+    internal static IReadOnlyList<string> ExecOptionsWithValue { get; } = ["--user", "-u", "--workdir", "-w", "--env", "-e"];
+
     internal static TrailingCommand Split(string[] words)
     {
         int at = Array.IndexOf(words, "--");
@@ -16,7 +19,7 @@ internal sealed record TrailingCommand(string[] Own, string[]? Guest)
     private static TrailingCommand SplitExec(string[] words)
     {
         int name = 1;
-        while (name < words.Length && words[name].StartsWith('-')) name += Commands.ExecCommand.OptionsWithValue.Contains(words[name], StringComparer.Ordinal) ? 2 : 1;
+        while (name < words.Length && words[name].StartsWith('-')) name += ExecOptionsWithValue.Contains(words[name], StringComparer.Ordinal) ? 2 : 1;
         return name + 1 < words.Length ? new(words[..(name + 1)], words[(name + 1)..]) : new(words, null);
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Doppel.Cli.Commands;
+using Doppel.Cli.Completion;
 using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Syntax;
@@ -197,6 +198,27 @@ public sealed class MachineFolderTests : IDisposable
     {
         TrailingCommand words = TrailingCommand.Split(line.Split(' '));
         Assert.Equal((own, guest), (string.Join(' ', words.Own), words.Guest is null ? null : string.Join(' ', words.Guest)));
+    }
+
+    [Fact]
+    public void ExecOptions_ThatTakeAWord_AreAllKnownToTheSplit()
+    {
+        System.CommandLine.Command exec = ExecCommand.Create(null);
+        Assert.Equal(
+            exec.Options.Where(static o => o.HelpName is not null).SelectMany(static o => o.Aliases.Append(o.Name)).Order(StringComparer.Ordinal),
+            TrailingCommand.ExecOptionsWithValue.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("exec ''", "web db")]
+    [InlineData("stop w", "web")]
+    [InlineData("run ''", "")]
+    public void Completion_InBash_OffersMachines(string line, string machines)
+    {
+        foreach (string name in (string[])["web", "db"]) Directory.CreateDirectory(_root[$"machines/{name}"]);
+        string script = CompletionScript.For("bash", CommandTree.Create(null));
+        string words = Tool.Run("bash", "-c", $"{script}\nexport DOPPEL_STATE='{_root.Path}'; COMP_WORDS=(doppel {line}); COMP_CWORD=2; _doppel; printf '%s\\n' \"${{COMPREPLY[@]}}\"");
+        Assert.Equal(machines.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal), words.Split('\n').Intersect(["web", "db"], StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
 
     private static MachineRecord Record(string name) => new() { Name = name, Created = s_now, Image = "debian" };
