@@ -20,6 +20,9 @@ internal static class Engines
     /// <summary>Names of all engines, as theory data.</summary>
     public static TheoryData<string> Names => [.. s_all.Keys];
 
+    /// <summary>Names of all engines but the interpreter.</summary>
+    public static TheoryData<string> Translators => [.. s_all.Keys.Where(static name => name != "interp")];
+
     /// <summary>Each engine with each number below a count: rows of a table of cases.</summary>
     internal static TheoryData<string, int> With(int count)
     {
