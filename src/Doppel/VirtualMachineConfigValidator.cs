@@ -18,8 +18,8 @@ public static class VirtualMachineConfigValidator
     /// <summary>Most virtual processors.</summary>
     public const int MaxCpus = 512;
 
-    /// <summary>Virtio slots of the board; the entropy device takes one, and the console device one where there are ports.</summary>
-    public const int VirtioSlots = 8;
+    /// <summary>Virtio slots of the board; entropy takes one, console and sockets one each where they are wanted, each disk and network one.</summary>
+    public const int VirtioSlots = 32;
 
     /// <summary>Most ports of the console device.</summary>
     public const int MaxConsolePorts = 16;

@@ -176,7 +176,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     private DeviceTree CreateDeviceTree(BootFiles files, BootRange ram)
     {
         DeviceTree? own = files.ReadDeviceTree();
-        DeviceTree tree = own ?? RiscVVirtDeviceTree.Create(ram.Size, _config.Cpus, BoardTime.BootSeed(_config));
+        DeviceTree tree = own ?? RiscVVirtDeviceTree.Create(ram.Size, _config.Cpus, BoardTime.BootSeed(_config), _virtio.ExtraSlots);
         try
         {
             if (own is not null) BootArguments.SetMemory(tree, ram);

@@ -32,7 +32,8 @@ internal static class RiscVVirtDeviceTree
     /// <param name="memoryBytes">Size of RAM.</param>
     /// <param name="cpus">Number of harts.</param>
     /// <param name="seed">Randomness for the guest's first moments; the kernel wipes it.</param>
-    public static DeviceTree Create(ulong memoryBytes, int cpus, ReadOnlyMemory<byte> seed)
+    /// <param name="virtioSlots">Virtio slots to describe beyond the classic ones.</param>
+    public static DeviceTree Create(ulong memoryBytes, int cpus, ReadOnlyMemory<byte> seed, params ReadOnlySpan<int> virtioSlots)
     {
         DeviceTree tree = new();
         DeviceTreeNode root = tree.Root;
@@ -43,7 +44,7 @@ internal static class RiscVVirtDeviceTree
         DeviceTreeNode soc = root.Add("soc").SetCells("#address-cells", 2).SetCells("#size-cells", 2)
             .SetStrings("compatible", "simple-bus").SetFlag("ranges");
         AddInterruptControllers(soc, cpus);
-        AddDevices(soc);
+        AddDevices(soc, virtioSlots);
         AddPower(root);
         return tree;
     }
@@ -79,11 +80,12 @@ internal static class RiscVVirtDeviceTree
             .SetCells("#address-cells", 0).SetCells("#interrupt-cells", 1).SetCells("phandle", PlicPhandle);
     }
 
-    private static void AddDevices(DeviceTreeNode soc)
+    private static void AddDevices(DeviceTreeNode soc, ReadOnlySpan<int> virtioSlots)
     {
         AddNode(soc, RiscVVirtMap.Uart, Uart16550.Compatible).SetCells("clock-frequency", Uart16550.ClockHz);
         AddNode(soc, RiscVVirtMap.Rtc, GoldfishRtc.Compatible);
-        for (int i = 0; i < RiscVVirtMap.VirtioSlots; i++) AddNode(soc, RiscVVirtMap.Virtio(i), VirtioMmioTransport.Compatible);
+        for (int i = 0; i < RiscVVirtMap.ClassicVirtioSlots; i++) AddNode(soc, RiscVVirtMap.Virtio(i), VirtioMmioTransport.Compatible);
+        foreach (int slot in virtioSlots) AddNode(soc, RiscVVirtMap.Virtio(slot), VirtioMmioTransport.Compatible);
         AddNode(soc, RiscVVirtMap.Test, TestFinisher.Compatible, TestFinisher.CompatibleOld, TestFinisher.CompatibleSyscon)
             .SetCells("phandle", TestPhandle);
     }

@@ -27,7 +27,15 @@ internal static class RiscVVirtMap
 {
     internal const ulong ResetRomBase = 0x1000, ResetRomSize = 0xF000;
     internal const ulong RamBase = 0x8000_0000;
-    internal const int VirtioSlots = 8;
+
+    /// <summary>Slots that are always there, as programs made for the well-known machine expect.</summary>
+    internal const int ClassicVirtioSlots = 8;
+
+    /// <summary>All slots; those after the classic ones exist where a device is in them.</summary>
+    internal const int VirtioSlots = 32;
+
+    // The well-known machine's PCIe host bridge has the sources 32 to 35.
+    private const int FirstExtraIrq = 36;
 
     internal static readonly BoardSlot Test = new("test", 0x10_0000, TestFinisher.WindowSize, 0, (2, 4));
     internal static readonly BoardSlot Rtc = new("rtc", 0x10_1000, GoldfishRtc.WindowSize, 11, (4, 4));
@@ -36,5 +44,10 @@ internal static class RiscVVirtMap
     internal static readonly BoardSlot Uart = new("serial", 0x1000_0000, Uart16550.WindowSize, 10, (1, 1));
 
     /// <summary>Place of a virtio slot, from 0.</summary>
-    internal static BoardSlot Virtio(int slot) => new("virtio_mmio", 0x1000_1000 + (VirtioMmioTransport.WindowSize * (ulong)slot), VirtioMmioTransport.WindowSize, slot + 1, (1, 4));
+    internal static BoardSlot Virtio(int slot)
+    {
+        int irq = slot < ClassicVirtioSlots ? slot + 1 : FirstExtraIrq + slot - ClassicVirtioSlots;
+        ulong start = 0x1000_1000 + (VirtioMmioTransport.WindowSize * (ulong)slot);
+        return new("virtio_mmio", start, VirtioMmioTransport.WindowSize, irq, (1, 4));
+    }
 }

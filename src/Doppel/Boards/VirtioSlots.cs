@@ -14,34 +14,37 @@ namespace Doppel.Boards;
 
 /// <summary>
 /// The virtio devices of a board: disks from the first slot on, so that the guest's names follow the configuration, sockets, console and
-/// entropy in the last ones; slots in between are empty. Thread contract: one owner.
+/// entropy in the last classic ones, everything else behind these; classic slots without a device are empty. Thread contract: one owner.
 /// </summary>
 internal sealed class VirtioSlots : IDisposable
 {
     private static readonly ConsoleSize s_size = new(80, 24);
 
-    private readonly List<IVirtioDevice> _devices = [];
+    private readonly IVirtioDevice?[] _slots = new IVirtioDevice?[RiscVVirtMap.VirtioSlots];
+    private readonly List<IDisposable> _helpers = [];
     private readonly VirtioConsole? _console;
 
     /// <summary>Creates the devices and puts all slots on the bus.</summary>
     public VirtioSlots(VirtualMachineConfig config, BoardConnections connections, GuestMemory memory, MachineTime time, (MmioBus Bus, Plic Plic) board)
     {
-        int last = RiscVVirtMap.VirtioSlots - 1;
-        IVirtioDevice?[] slots = new IVirtioDevice?[RiscVVirtMap.VirtioSlots];
+        int last = RiscVVirtMap.ClassicVirtioSlots - 1;
+        _slots[last] = new VirtioEntropy(config.Time == TimePolicy.RealTime ? EntropySources.Host : EntropySources.CreateSeeded(config.Seed));
+        if (connections.Ports.Count > 0) _slots[last - 1] = _console = new VirtioConsole(connections.Ports, s_size, time);
+        if (connections.Vsock is { } vsock) _slots[last - 2] = new VirtioVsock(vsock.Host, vsock.GuestCid, time);
         int disk = 0;
-        foreach (IBlockBackend backend in connections.Disks) slots[disk] = new VirtioBlock(backend, $"doppel-{disk++}", time, connections.Log);
-        slots[last] = new VirtioEntropy(config.Time == TimePolicy.RealTime ? EntropySources.Host : EntropySources.CreateSeeded(config.Seed));
-        if (connections.Ports.Count > 0) slots[last - 1] = _console = new VirtioConsole(connections.Ports, s_size, time);
-        if (connections.Vsock is { } vsock) slots[last - 2] = new VirtioVsock(vsock.Host, vsock.GuestCid, time);
-        for (int i = 0; i < slots.Length; i++)
+        foreach (IBlockBackend backend in connections.Disks) Place(0, new VirtioBlock(backend, $"doppel-{disk++}", time, connections.Log));
+        for (int i = 0; i < _slots.Length; i++)
         {
             BoardSlot slot = RiscVVirtMap.Virtio(i);
-            IMmioDevice transport = slots[i] is { } device
-                ? new VirtioMmioTransport(device, board.Plic.CreateInput(slot.Irq), memory, connections.Log) : new EmptyVirtioMmio();
-            board.Bus.Attach(slot.ToWindow(), transport);
-            if (slots[i] is { } used) _devices.Add(used);
+            if (_slots[i] is { } device)
+                board.Bus.Attach(slot.ToWindow(), new VirtioMmioTransport(device, board.Plic.CreateInput(slot.Irq), memory, connections.Log));
+            else if (i < RiscVVirtMap.ClassicVirtioSlots)
+                board.Bus.Attach(slot.ToWindow(), new EmptyVirtioMmio());
         }
     }
+
+    /// <summary>Slots with a device behind the classic ones.</summary>
+    public int[] ExtraSlots => [.. Enumerable.Range(0, _slots.Length).Where(i => i >= RiscVVirtMap.ClassicVirtioSlots && _slots[i] is not null)];
 
     /// <summary>True while the host has not taken all that the guest has sent through its ports.</summary>
     public bool HasPendingOutput => _console?.HasPendingOutput ?? false;
@@ -53,6 +56,10 @@ internal sealed class VirtioSlots : IDisposable
     /// <summary>Finishes what is under way.</summary>
     public void Dispose()
     {
-        foreach (IVirtioDevice device in _devices) device.Dispose();
+        foreach (IVirtioDevice? device in _slots) device?.Dispose();
+        foreach (IDisposable helper in _helpers) helper.Dispose();
     }
+
+    // The configuration was checked to fit.
+    private void Place(int first, IVirtioDevice device) => _slots[Array.IndexOf(_slots, null, first)] = device;
 }

@@ -21,6 +21,11 @@ public interface INetBackend : IDisposable
 
     /// <summary>The device has buffers again after <see cref="INetReceiver.TryReceive"/> returned false.</summary>
     void ReceiveReady();
+
+    /// <summary>The guest's driver has come, gone or changed its mind: <see cref="INetReceiver.Capabilities"/> may be others now.</summary>
+    void ReceiverChanged()
+    {
+    }
 }
 
 /// <summary>

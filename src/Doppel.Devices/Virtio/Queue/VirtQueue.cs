@@ -72,21 +72,33 @@ public sealed class VirtQueue
     /// <summary>Gives a request back to the driver. Ignored if the queue was reset since the request was taken.</summary>
     /// <param name="chain">The request.</param>
     /// <param name="written">Bytes written, from the front of the writable part.</param>
-    public void Push(VirtQueueChain chain, uint written)
+    public void Push(VirtQueueChain chain, uint written) => Push([chain], [written]);
+
+    /// <summary>Gives requests back to the driver, which sees all of them or none. Ignored if the queue was reset since they were taken.</summary>
+    /// <param name="chains">The requests.</param>
+    /// <param name="written">Bytes written to each, from the front of its writable part.</param>
+    public void Push(ReadOnlySpan<VirtQueueChain> chains, ReadOnlySpan<uint> written)
     {
-        if (!IsRunning || chain.Generation != _generation) return;
-        chain.MarkWritten();
-        ulong slot = _state.UsedRing + 4 + (8UL * (ushort)(_state.NextUsed & (_state.Size - 1)));
-        if (!_memory.TryWrite(slot, chain.Head | ((ulong)written << 32)))
+        for (int i = 0; i < chains.Length; i++)
         {
+            if (!IsRunning || chains[i].Generation != _generation) return;
+            chains[i].MarkWritten();
+            ulong slot = _state.UsedRing + 4 + (8UL * (ushort)((_state.NextUsed + i) & (_state.Size - 1)));
+            if (_memory.TryWrite(slot, chains[i].Head | ((ulong)written[i] << 32))) continue;
             Fail("the used ring lies outside guest memory");
             return;
         }
-        // Data and element before the index (section 2.7.8.2).
+        // Data and elements before the index (section 2.7.8.2).
         Volatile.WriteBarrier();
-        _state.NextUsed++;
+        _state.NextUsed += (ushort)chains.Length;
         _state.HasNews = true;
         if (!_memory.TryWrite(_state.UsedRing + 2, _state.NextUsed)) Fail("the used ring lies outside guest memory");
+    }
+
+    /// <summary>Leaves the requests that were taken last, and not given back, for later.</summary>
+    public void Rewind(int count)
+    {
+        if (IsRunning) _state.NextAvailable -= (ushort)count;
     }
 
     /// <summary>True if a request waits to be taken.</summary>
@@ -119,15 +131,17 @@ public sealed class VirtQueue
     }
 
     /// <summary>Asks the driver to notify of the next request.</summary>
-    /// <returns>True if there is no request yet; false if one came in meanwhile, of which the driver may not notify.</returns>
-    public bool EnableNotifications()
+    /// <param name="known">Requests that wait, and of which the device knows that it has to wait for more.</param>
+    /// <returns>True if there is no request beyond those; false if one came in meanwhile, of which the driver may not notify.</returns>
+    public bool EnableNotifications(int known = 0)
     {
         if (!IsRunning) return true;
-        if (_useEventIndex) _memory.TryWrite(AvailableEventAddress, _state.NextAvailable);
+        ushort next = (ushort)(_state.NextAvailable + known);
+        if (_useEventIndex) _memory.TryWrite(AvailableEventAddress, next);
         else _memory.TryWrite(_state.UsedRing, (ushort)0);
         // The wish must be visible before the index is read again, or both sides may go to sleep.
         Interlocked.MemoryBarrier();
-        return !TryReadAvailableIndex(out ushort available) || available == _state.NextAvailable;
+        return !TryReadAvailableIndex(out ushort available) || available == next;
     }
 
     /// <summary>Stops the queue for a request that the device can not make sense of.</summary>
