@@ -66,6 +66,21 @@ public sealed unsafe class HostEvent : IDisposable
         }
     }
 
+    /// <summary>Does something with the descriptor, which is readable while the event is set, and is held open meanwhile.</summary>
+    internal int WithDescriptor(Func<int, int> action)
+    {
+        bool held = false;
+        try
+        {
+            _handle.DangerousAddRef(ref held);
+            return action((int)_handle.DangerousGetHandle());
+        }
+        finally
+        {
+            if (held) _handle.DangerousRelease();
+        }
+    }
+
     /// <summary>Closes the event.</summary>
     public void Dispose() => _handle.Dispose();
 }
