@@ -170,6 +170,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
             Serial = _backends.Serial,
             Ports = [.. _backends.ConsolePorts.Select(static p => new ConsolePort(p.Name, p.Config.IsConsole, p.Channel))],
             Disks = _backends.Disks,
+            Networks = _backends.Networks,
             Vsock = _backends.Vsock,
             Log = _config.Log,
             Power = request => Post(() => ExitOf(request)),

@@ -42,6 +42,9 @@ public sealed record VirtualMachineConfig
     /// <summary>Virtio block devices, in the guest's order: <c>vda</c>, <c>vdb</c>, ….</summary>
     public IReadOnlyList<DiskConfig> Disks { get; init; } = [];
 
+    /// <summary>Virtio network devices, in the guest's order: <c>eth0</c>, <c>eth1</c>, …; empty for no network.</summary>
+    public IReadOnlyList<NetworkConfig> Networks { get; init; } = [];
+
     /// <summary>How the machine's time runs.</summary>
     public TimePolicy Time { get; init; } = TimePolicy.RealTime;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Doppel.Boards;
+using Doppel.Networks;
 
 namespace Doppel;
 
@@ -32,6 +33,7 @@ public static class VirtualMachineConfigValidator
         CheckMachine(config, problems);
         CheckBoot(config, problems);
         CheckDevices(config, problems);
+        NetworkRules.Check(config.Networks, problems);
         return problems;
     }
 
@@ -82,8 +84,10 @@ public static class VirtualMachineConfigValidator
     private static void CheckDevices(VirtualMachineConfig config, List<string> problems)
     {
         int room = VirtioSlots - 1 - (config.ConsolePorts.Count > 0 ? 1 : 0) - (config.Vsock is not null ? 1 : 0);
-        if (config.Disks.Count > room)
-            problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room}");
+        if (config.Networks.Count > RiscVVirtMap.VirtioSlots - RiscVVirtMap.ClassicVirtioSlots)
+            problems.Add($"--network: {config.Networks.Count} networks are too many; give at most {RiscVVirtMap.VirtioSlots - RiscVVirtMap.ClassicVirtioSlots}");
+        else if (config.Disks.Count > room - config.Networks.Count)
+            problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room - config.Networks.Count}");
         if (config.Serial.Kind is SerialKind.File or SerialKind.Socket && string.IsNullOrEmpty(config.Serial.Path))
             problems.Add("--serial: file and socket need a path, as in --serial file:boot.log");
         if (config.Vsock is { GuestCid: < 3 or uint.MaxValue })

@@ -29,6 +29,9 @@ internal sealed record BoardConnections
     /// <summary>Disks in order.</summary>
     public required IReadOnlyList<IBlockBackend> Disks { get; init; }
 
+    /// <summary>Networks in order.</summary>
+    public IReadOnlyList<BoardNetwork> Networks { get; init; } = [];
+
     /// <summary>The host's end of the socket device; null for no such device.</summary>
     public VsockPort? Vsock { get; init; }
 

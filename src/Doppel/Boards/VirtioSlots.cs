@@ -21,16 +21,20 @@ internal sealed class VirtioSlots : IDisposable
     private static readonly ConsoleSize s_size = new(80, 24);
 
     private readonly IVirtioDevice?[] _slots = new IVirtioDevice?[RiscVVirtMap.VirtioSlots];
-    private readonly List<IDisposable> _helpers = [];
+    private readonly List<IDisposable> _stages = [];
+    private readonly IReadOnlyList<BoardNetwork> _networks;
     private readonly VirtioConsole? _console;
 
     /// <summary>Creates the devices and puts all slots on the bus.</summary>
     public VirtioSlots(VirtualMachineConfig config, BoardConnections connections, GuestMemory memory, MachineTime time, (MmioBus Bus, Plic Plic) board)
     {
+        _networks = connections.Networks;
         int last = RiscVVirtMap.ClassicVirtioSlots - 1;
         _slots[last] = new VirtioEntropy(config.Time == TimePolicy.RealTime ? EntropySources.Host : EntropySources.CreateSeeded(config.Seed));
         if (connections.Ports.Count > 0) _slots[last - 1] = _console = new VirtioConsole(connections.Ports, s_size, time);
         if (connections.Vsock is { } vsock) _slots[last - 2] = new VirtioVsock(vsock.Host, vsock.GuestCid, time);
+        foreach (BoardNetwork network in connections.Networks)
+            Place(RiscVVirtMap.ClassicVirtioSlots, network.CreateDevice(time, connections.Log, _stages));
         int disk = 0;
         foreach (IBlockBackend backend in connections.Disks) Place(0, new VirtioBlock(backend, $"doppel-{disk++}", time, connections.Log));
         for (int i = 0; i < _slots.Length; i++)
@@ -57,7 +61,8 @@ internal sealed class VirtioSlots : IDisposable
     public void Dispose()
     {
         foreach (IVirtioDevice? device in _slots) device?.Dispose();
-        foreach (IDisposable helper in _helpers) helper.Dispose();
+        foreach (BoardNetwork network in _networks) network.Port.Detach();
+        foreach (IDisposable stage in _stages) stage.Dispose();
     }
 
     // The configuration was checked to fit.

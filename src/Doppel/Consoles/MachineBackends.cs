@@ -2,6 +2,7 @@ using Doppel.Boards;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio.Vsock;
+using Doppel.Networks;
 using Doppel.Sockets;
 
 namespace Doppel.Consoles;
@@ -12,6 +13,7 @@ namespace Doppel.Consoles;
 internal sealed class MachineBackends : IDisposable
 {
     private readonly List<IBlockBackend> _disks = [];
+    private readonly List<BoardNetwork> _networks = [];
     private readonly VsockUnixFront? _front;
     private int _disposed;
 
@@ -22,6 +24,7 @@ internal sealed class MachineBackends : IDisposable
         try
         {
             foreach (DiskConfig disk in config.Disks) _disks.Add(Open(disk));
+            for (int i = 0; i < config.Networks.Count; i++) _networks.Add(NetworkOpener.Open(config, i));
             if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
             _front = config.Vsock?.SocketPath is { } path ? OpenFront(path, Vsock!.Host) : null;
             Serial = Connect(config.Serial, Console);
@@ -30,6 +33,7 @@ internal sealed class MachineBackends : IDisposable
         {
             _front?.Dispose();
             foreach (IBlockBackend disk in _disks) disk.Dispose();
+            foreach (BoardNetwork network in _networks) network.Dispose();
             throw;
         }
         ConsolePorts = [.. config.ConsolePorts.Select(static p => new VirtualMachinePort(p, new CharChannel()))];
@@ -48,18 +52,22 @@ internal sealed class MachineBackends : IDisposable
     /// <summary>Disks in order.</summary>
     public IReadOnlyList<IBlockBackend> Disks => _disks;
 
+    /// <summary>Networks in order.</summary>
+    public IReadOnlyList<BoardNetwork> Networks => _networks;
+
     /// <summary>Ports of the console device in order.</summary>
     public IReadOnlyList<VirtualMachinePort> ConsolePorts { get; }
 
     /// <summary>Ports of the console device by name.</summary>
     public IReadOnlyDictionary<string, VirtualMachinePort> Ports { get; }
 
-    /// <summary>Closes disks, and ends all channels from the guest's side: readers get what is left and then the end.</summary>
+    /// <summary>Closes disks and networks, and ends all channels from the guest's side: readers get what is left and then the end.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         HangUp();
         foreach (IBlockBackend disk in _disks) disk.Dispose();
+        foreach (BoardNetwork network in _networks) network.Dispose();
     }
 
     /// <summary>

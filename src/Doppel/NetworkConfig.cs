@@ -1,0 +1,38 @@
+using Doppel.Devices.Backends.Net;
+
+namespace Doppel;
+
+/// <summary>Where a network device leads.</summary>
+public enum NetworkKind
+{
+    /// <summary>A TAP interface of the host.</summary>
+    Tap,
+
+    /// <summary>A switch that machines of this host share, also between processes.</summary>
+    Socket,
+}
+
+/// <summary>One virtio network device: the guest's <c>eth0</c>, <c>eth1</c>, … in order. Immutable.</summary>
+public sealed record NetworkConfig
+{
+    /// <summary>Where it leads.</summary>
+    public required NetworkKind Kind { get; init; }
+
+    /// <summary>Ethernet address, as in <c>52:54:00:12:34:56</c>; null for one that no other machine has.</summary>
+    public string? Mac { get; init; }
+
+    /// <summary>Pairs of queues, so that several vCPUs can send and receive at once.</summary>
+    public int QueuePairs { get; init; } = 1;
+
+    /// <summary>Name of the TAP interface; <c>%d</c> in it stands for the first free number.</summary>
+    public string InterfaceName { get; init; } = "doppel%d";
+
+    /// <summary>Path of the switch's Unix domain socket: the first machine makes it, the others connect.</summary>
+    public string? SocketPath { get; init; }
+
+    /// <summary>How much worse than a cable it is.</summary>
+    public NetImpairmentOptions Impairment { get; init; } = new();
+
+    /// <summary>A file to capture all frames in, in libpcap's format, or null.</summary>
+    public string? PcapPath { get; init; }
+}

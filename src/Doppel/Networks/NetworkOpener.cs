@@ -1,0 +1,54 @@
+using Doppel.Boards;
+using Doppel.Devices.Backends.Net;
+using Doppel.Devices.Backends.Net.Switch;
+
+namespace Doppel.Networks;
+
+/// <summary>Opens what a configured network needs of the host. Thread contract: stateless.</summary>
+internal static class NetworkOpener
+{
+    /// <summary>Opens one network.</summary>
+    /// <param name="config">The machine's valid configuration.</param>
+    /// <param name="index">Which of its networks.</param>
+    /// <exception cref="VirtualMachineException">The host refuses something.</exception>
+    public static BoardNetwork Open(VirtualMachineConfig config, int index)
+    {
+        NetworkConfig network = config.Networks[index];
+        if (network.Mac is null || !MacAddress.TryParse(network.Mac, out MacAddress mac))
+            mac = MacAddress.CreateLocal(BoardTime.Seed(config, $"mac-{index}", MacAddress.Size));
+        PcapWriter? capture = OpenCapture(network, config.Log);
+        try
+        {
+            return new BoardNetwork(new NetPort(OpenBackend(network, config.Log)), mac, network, capture);
+        }
+        catch (IOException e)
+        {
+            capture?.Dispose();
+            throw new VirtualMachineException($"--network {Name(network)}: {e.Message}", e);
+        }
+    }
+
+    private static INetBackend OpenBackend(NetworkConfig network, Action<string> log) => network.Kind switch
+    {
+        NetworkKind.Tap => new TapNetBackend(network.InterfaceName),
+        _ => new SwitchNetBackend(network.SocketPath!, log),
+    };
+
+    private static string Name(NetworkConfig network) => network.Kind switch
+    {
+        NetworkKind.Tap => "tap",
+        _ => $"socket,path={network.SocketPath}",
+    };
+
+    private static PcapWriter? OpenCapture(NetworkConfig network, Action<string> log)
+    {
+        try
+        {
+            return network.PcapPath is { } path ? new PcapWriter(path, log) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new VirtualMachineException($"--pcap {network.PcapPath}: {e.Message}", e);
+        }
+    }
+}
