@@ -1,5 +1,3 @@
-using Doppel.Devices.Backends.Net;
-
 namespace Doppel;
 
 /// <summary>Where a network device leads.</summary>
@@ -31,8 +29,30 @@ public sealed record NetworkConfig
     public string? SocketPath { get; init; }
 
     /// <summary>How much worse than a cable it is.</summary>
-    public NetImpairmentOptions Impairment { get; init; } = new();
+    public NetworkImpairment Impairment { get; init; } = new();
 
     /// <summary>A file to capture all frames in, in libpcap's format, or null.</summary>
     public string? PcapPath { get; init; }
+}
+
+/// <summary>How a network is worse than a cable; the same in both directions, each frame for itself.</summary>
+public sealed record NetworkImpairment
+{
+    /// <summary>Time that each frame takes in one direction.</summary>
+    public TimeSpan Delay { get; init; }
+
+    /// <summary>Most by which the delay of a frame is longer or shorter; frames stay in order.</summary>
+    public TimeSpan Jitter { get; init; }
+
+    /// <summary>Part of the frames that are lost, 0 to 1.</summary>
+    public double Loss { get; init; }
+
+    /// <summary>Part of the frames that arrive twice, 0 to 1.</summary>
+    public double Duplicate { get; init; }
+
+    /// <summary>Part of the frames that skip the delay and so overtake others, 0 to 1.</summary>
+    public double Reorder { get; init; }
+
+    /// <summary>Bits per second in each direction; zero for no limit.</summary>
+    public long BitsPerSecond { get; init; }
 }

@@ -17,6 +17,7 @@ internal sealed class RunSyntax
     private readonly Option<string> _engine = OneOf("--engine", "ENGINE", "What executes the guest's processors", "auto", "interp", "jit");
 
     private readonly TranslatorSyntax _translator = new();
+    private readonly NetworkOptions _network = new();
 
     private readonly Option<ulong> _memory = new("--memory", "-m")
     {
@@ -79,7 +80,7 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
@@ -103,6 +104,7 @@ internal sealed class RunSyntax
         Dtb = result.GetValue(_dtb),
         Bios = result.GetValue(_bios)!,
         Disks = result.GetValue(_disks) ?? [],
+        Networks = _network.Read(result),
         Serial = result.GetValue(_serial),
         // Verification counts time in instructions unless that is denied it; then the validator says what to do.
         InstructionCountTime = result.GetValue(_time) == "icount" || (_translator.Verifies(result) && result.GetResult(_time) is null or { Implicit: true }),

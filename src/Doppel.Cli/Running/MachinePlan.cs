@@ -59,6 +59,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             DeviceTreePath = request.Dtb,
             Firmware = FirmwareOf(request.Bios),
             Disks = request.Disks,
+            Networks = [.. request.Networks.Select(static n => n.Config!)],
             Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,
             Serial = request.Serial ?? SerialConfig.Console,
             ConsolePorts = PortsOf(mode, request.IsNamed),
@@ -99,13 +100,15 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     // Commands that come through a pipe are a script for a shell that is not interactive.
     private static GuestCommand? GuestCommandOf(RunRequest request, RunMode mode)
     {
-        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"] };
+        GuestNetwork[] networks = [.. request.Networks.Select(static n => n.Guest)];
+        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"], Networks = networks };
         Host.Terminal.TerminalSize size = TerminalSession.Size;
         string term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name ? name : "vt100";
         return new GuestCommand
         {
             Arguments = request.Command ?? [],
             Terminal = true,
+            Networks = networks,
             Columns = size.Columns,
             Rows = size.Rows,
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["TERM"] = term },

@@ -1,3 +1,5 @@
+using Doppel.Cli.Syntax;
+
 namespace Doppel.Cli.Running;
 
 /// <summary>What <c>doppel run</c> was asked to do, as typed; what it means for a machine is worked out elsewhere.</summary>
@@ -30,6 +32,8 @@ internal sealed record RunRequest
     internal string Bios { get; init; } = "builtin";
 
     internal IReadOnlyList<DiskConfig> Disks { get; init; } = [];
+
+    internal IReadOnlyList<NetworkChoice> Networks { get; init; } = [];
 
     /// <summary>Null: the serial port is chosen by what runs.</summary>
     internal SerialConfig? Serial { get; init; }

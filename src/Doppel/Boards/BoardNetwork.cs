@@ -11,6 +11,9 @@ namespace Doppel.Boards;
 /// <param name="Capture">Where its frames are written down, or null.</param>
 internal sealed record BoardNetwork(NetPort Port, MacAddress Mac, NetworkConfig Config, PcapWriter? Capture) : IDisposable
 {
+    /// <summary>How bad it is, or null.</summary>
+    public NetImpairmentOptions? Impairment { get; init; }
+
     /// <summary>Creates the device with what is to stand between it and its port.</summary>
     /// <param name="time">The board's time.</param>
     /// <param name="log">Receives one line when the guest's driver is to blame for something.</param>
@@ -18,7 +21,7 @@ internal sealed record BoardNetwork(NetPort Port, MacAddress Mac, NetworkConfig 
     public VirtioNet CreateDevice(MachineTime time, Action<string> log, List<IDisposable> stages)
     {
         INetBackend backend = Port;
-        if (!Config.Impairment.IsNone) stages.Add(backend = new NetImpairment(backend, Config.Impairment, time));
+        if (Impairment is { IsNone: false }) stages.Add(backend = new NetImpairment(backend, Impairment, time));
         if (Capture is not null) stages.Add(backend = new NetCapture(backend, Capture, time));
         return new VirtioNet(backend, Mac, Config.QueuePairs, time, log);
     }

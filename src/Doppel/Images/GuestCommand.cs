@@ -30,6 +30,9 @@ public sealed record GuestCommand
     /// <summary>Height of the terminal in lines, or zero if it is not known.</summary>
     public int Rows { get; init; }
 
+    /// <summary>How the network interfaces are set up, in the machine's order.</summary>
+    public IReadOnlyList<GuestNetwork> Networks { get; init; } = [];
+
     /// <summary>The archive: one file, <c>/doppel/command</c>, that the guest's process 1 reads.</summary>
     /// <exception cref="ArgumentException">An argument holds a NUL character, or a variable has a name that no shell accepts.</exception>
     public byte[] ToInitrd()
@@ -47,6 +50,7 @@ public sealed record GuestCommand
         if (shell || Terminal) script.Append("tty=1\n");
         if (!shell) script.Append("reports=1\n");
         if (Columns > 0 && Rows > 0) script.Append($"columns={Columns} rows={Rows}\n");
+        if (Networks.Count > 0) script.Append($"networks={Quote(string.Join(' ', Networks.Select(static n => n.ToWord())))}\n");
         script.Append("run() {\n");
         foreach ((string name, string value) in Environment.OrderBy(variable => variable.Key, StringComparer.Ordinal))
             script.Append($"export {CheckName(name)}={Quote(value)}\n");

@@ -19,11 +19,13 @@ internal static class GuestFiles
         ("hostname",    "etc/hostname",           Plain),
         ("hosts",       "etc/hosts",              Plain),
         ("passwd",      "etc/passwd",             Plain),
+        ("network",     "usr/lib/doppel/network", Plain),
         ("profile",     "etc/profile",            Plain),
         ("shells",      "etc/shells",             Plain),
         ("init",        "init",                   Executable),
         // Built from guest/agent by `./dev guest-agent`.
         ("agent",       "usr/lib/doppel/agent",   Executable),
+        ("dhcp",        "usr/lib/doppel/dhcp",    Executable),
         ("session",     "usr/lib/doppel/session", Executable),
         ("shell",       "usr/lib/doppel/shell",   Plain),
     ];

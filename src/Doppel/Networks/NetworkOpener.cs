@@ -19,7 +19,7 @@ internal static class NetworkOpener
         PcapWriter? capture = OpenCapture(network, config.Log);
         try
         {
-            return new BoardNetwork(new NetPort(OpenBackend(network, config.Log)), mac, network, capture);
+            return new BoardNetwork(new NetPort(OpenBackend(network, config.Log)), mac, network, capture) { Impairment = Options(network, config.Seed) };
         }
         catch (IOException e)
         {
@@ -32,6 +32,17 @@ internal static class NetworkOpener
     {
         NetworkKind.Tap => new TapNetBackend(network.InterfaceName),
         _ => new SwitchNetBackend(network.SocketPath!, log),
+    };
+
+    private static NetImpairmentOptions Options(NetworkConfig network, ulong seed) => new()
+    {
+        Delay = network.Impairment.Delay,
+        Jitter = network.Impairment.Jitter,
+        Loss = network.Impairment.Loss,
+        Duplicate = network.Impairment.Duplicate,
+        Reorder = network.Impairment.Reorder,
+        BitsPerSecond = network.Impairment.BitsPerSecond,
+        Seed = seed,
     };
 
     private static string Name(NetworkConfig network) => network.Kind switch

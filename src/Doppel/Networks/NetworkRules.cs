@@ -33,7 +33,7 @@ internal static class NetworkRules
             problems.Add($"--mac {network.Mac}: an address of a group; the first byte has to be even, as in --mac 52:54:00:12:34:56");
     }
 
-    private static void CheckImpairment(NetImpairmentOptions options, List<string> problems)
+    private static void CheckImpairment(NetworkImpairment options, List<string> problems)
     {
         (string Name, double Part)[] parts = [("loss", options.Loss), ("duplicate", options.Duplicate), ("reorder", options.Reorder)];
         foreach ((string name, double part) in parts)

@@ -1,0 +1,32 @@
+namespace Doppel.Images;
+
+/// <summary>How the image's process 1 sets up one network interface, before the command starts. Immutable.</summary>
+public sealed record GuestNetwork
+{
+    /// <summary>By asking for an address (DHCP), while the command may run already.</summary>
+    public static GuestNetwork Dhcp { get; } = new();
+
+    /// <summary>With an IPv4 address that is made of the Ethernet address, for a network where nobody gives out any (RFC 3927).</summary>
+    public static GuestNetwork LinkLocal { get; } = new() { IsLinkLocal = true };
+
+    /// <summary>IPv4 address and length of the network's part, as in <c>10.0.2.15/24</c>; null to ask.</summary>
+    public string? Address { get; init; }
+
+    /// <summary>IPv4 address of the router, or null.</summary>
+    public string? Gateway { get; init; }
+
+    /// <summary>Address of the name server, or null.</summary>
+    public string? NameServer { get; init; }
+
+    /// <summary>IPv6 address and length of the network's part, or null.</summary>
+    public string? Address6 { get; init; }
+
+    /// <summary>IPv6 address of the router, or null.</summary>
+    public string? Gateway6 { get; init; }
+
+    /// <summary>True for <see cref="LinkLocal"/>.</summary>
+    public bool IsLinkLocal { get; private init; }
+
+    /// <summary>The word that process 1 reads.</summary>
+    internal string ToWord() => IsLinkLocal ? "link-local" : Address is null ? "dhcp" : string.Join(',', Address, Gateway, NameServer, Address6, Gateway6);
+}
