@@ -17,6 +17,7 @@ internal sealed class UnitCompiler
     private readonly MemoryEmitter _memory;
     private readonly ControlEmitter _control;
     private readonly FloatEmitter _float;
+    private readonly SystemEmitter _system;
 
     internal UnitCompiler(Assembler asm, ContextLayout layout, HomeMap homes, Stubs stubs)
     {
@@ -27,6 +28,7 @@ internal sealed class UnitCompiler
         _memory = new MemoryEmitter(asm, layout, homes, _unit);
         _control = new ControlEmitter(asm, layout, homes, _unit, stubs);
         _float = new FloatEmitter(asm, layout, homes, _unit, _control);
+        _system = new SystemEmitter(asm, layout, homes, _control);
     }
 
     /// <summary>Emits the unit at the assembler's position.</summary>
@@ -51,7 +53,8 @@ internal sealed class UnitCompiler
     private void Emit(in IrInst inst)
     {
         if (inst.Op == IrOp.LoadFloat) _float.Loaded(inst);
-        bool done = _integer.TryEmit(inst) || _memory.TryEmit(inst) || _control.TryEmit(inst) || _multiply.TryEmit(inst) || _float.TryEmit(inst);
+        bool done = _integer.TryEmit(inst) || _memory.TryEmit(inst) || _control.TryEmit(inst) || _multiply.TryEmit(inst) || _float.TryEmit(inst)
+            || _system.TryEmit(inst);
         if (!done) throw new InvalidOperationException($"no emitter for {inst.Op}");
     }
 }

@@ -53,6 +53,9 @@ internal sealed record ContextLayout
     /// </summary>
     internal required int JumpTables { get; init; }
 
+    /// <summary>The word that says what the guest's processor may do.</summary>
+    internal required ControlWord Control { get; init; }
+
     /// <summary>True if other threads run vCPUs of the same memory.</summary>
     internal bool Shared { get; init; }
 

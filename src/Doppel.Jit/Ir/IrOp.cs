@@ -92,6 +92,18 @@ internal enum IrOp : byte
 
     /// <summary>Dst = bits of A (float), sign-extended from Size.</summary>
     FloatToBits,
+
+    /// <summary>Dst = the 64 bits at context offset Imm.</summary>
+    ContextRead,
+
+    /// <summary>The 64 bits at context offset Imm = A, or else Link, with the lowest Size bits clear; Dst = their old value if there is one.</summary>
+    ContextWrite,
+
+    /// <summary>Dst = what is visible of the control word.</summary>
+    ControlRead,
+
+    /// <summary>Changes the control word as Size, a <see cref="ControlChange"/>, says by A, or else Imm; Dst = what was visible of it before.</summary>
+    ControlWrite,
 }
 
 /// <summary>Relations of <see cref="IrOp.Branch"/>; the lowest bit negates.</summary>

@@ -41,6 +41,8 @@ internal sealed class ProbeGroups(SlotMap map)
         for (int i = at + 1; i < Math.Min(insts.Length, at + Horizon); i++)
         {
             ref readonly IrInst inst = ref insts[i];
+            // What may be accessed can change with the control word.
+            if (inst.Op == IrOp.ControlWrite) break;
             if (inst.Op is IrOp.Load or IrOp.Store or IrOp.LoadFloat or IrOp.StoreFloat && inst.A == first.A)
             {
                 long low = Math.Min(group.Low, inst.Imm + bias), high = Math.Max(group.High, inst.Imm + bias + inst.Size);
@@ -79,7 +81,7 @@ internal sealed class ProbeGroups(SlotMap map)
                 if (IsStep(inst)) g.Bias += inst.Imm;
                 else End(ref g);
             }
-            if (g.IsActive && at >= g.Last) End(ref g);
+            if (g.IsActive && (at >= g.Last || inst.Op == IrOp.ControlWrite)) End(ref g);
         }
     }
 

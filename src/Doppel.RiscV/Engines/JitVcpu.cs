@@ -229,7 +229,8 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     private void PrepareFloat()
     {
         ref RiscVState s = ref Hart.Context->State;
-        _context->FloatReady = (s.Mstatus & Mstatus.Fs) == Mstatus.Fs && s.Frm <= 3 ? 1UL : 0;
+        _context->RoundingReady = s.Frm <= 3 ? 1UL : 0;
+        _context->FloatReady = (s.Mstatus & Mstatus.Fs) == Mstatus.Fs ? _context->RoundingReady : 0;
         bool zero = s.Privilege == (uint)PrivilegeMode.Machine
             || ((s.Menvcfg & Envcfg.Cbze) != 0 && (s.Privilege == (uint)PrivilegeMode.Supervisor || (s.Senvcfg & Envcfg.Cbze) != 0));
         _context->ZeroReady = zero ? 1UL : 0;

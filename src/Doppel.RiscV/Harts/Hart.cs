@@ -90,7 +90,16 @@ internal sealed unsafe class Hart : IDisposable
     internal static Hart Of(HartContext* context) => Unsafe.As<Hart>(GCHandle.FromIntPtr(context->Owner).Target!);
 
     /// <summary>Value of the time CSR.</summary>
-    internal ulong TimeCounter => (ulong)((Int128)Platform.Time.NowNs * Platform.TimebaseHz / 1_000_000_000);
+    internal ulong TimeCounter
+    {
+        get
+        {
+            const long Second = 1_000_000_000;
+            long now = Platform.Time.NowNs, hz = (long)Platform.TimebaseHz;
+            // Wide division is slow, and the guest asks often.
+            return Second % hz == 0 ? (ulong)(now / (Second / hz)) : (ulong)((Int128)now * hz / Second);
+        }
+    }
 
     /// <summary>Interrupts that are pending now, as mip shows them.</summary>
     internal ulong PendingInterrupts

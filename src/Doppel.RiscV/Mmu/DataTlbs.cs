@@ -27,12 +27,10 @@ internal sealed unsafe class DataTlbs(HartContext* context) : IDisposable
     private readonly ulong[] _storable = new ulong[64];
     private DataTlb? _current, _withoutSum, _withSum;
     private bool _isSupervisorLocal;
-    private DataWay _way;
 
     /// <summary>Makes the table for a way of access the one that code looks into.</summary>
     internal void Select(int space, DataWay way)
     {
-        _way = way;
         _current = Table(space, way);
         bool isSupervisor = way is DataWay.Supervisor or DataWay.SupervisorSum;
         _withoutSum = isSupervisor ? Table(space, DataWay.Supervisor) : _current;
@@ -43,7 +41,9 @@ internal sealed unsafe class DataTlbs(HartContext* context) : IDisposable
     /// <summary>Enters a translation into the current table.</summary>
     internal void Fill(ulong va, in SoftTlbEntry entry, bool isGlobal)
     {
-        if (_way == DataWay.Supervisor && !isGlobal) _isSupervisorLocal = true;
+        // Generated code flips SUM by itself.
+        if (_withSum != _withoutSum) _current = (context->State.Mstatus & Mstatus.Sum) != 0 ? _withSum : _withoutSum;
+        if (_current == _tables[IndexOf(0, DataWay.Supervisor)] && !isGlobal) _isSupervisorLocal = true;
         if (entry.WriteTag != SoftTlb.Invalid) _storable[StorableWord(entry.Gpa)] |= StorableBit(entry.Gpa);
         SoftTlbEntry* before = _current!.Entries;
         *_current.Claim(va, context->Ticks) = entry;

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Doppel.Core.Memory;
 using Doppel.Jit.Abi;
@@ -18,6 +19,9 @@ internal unsafe struct JitContext
     /// <summary>Non-zero if mstatus.FS is Dirty and frm is a mode that the host knows.</summary>
     internal ulong FloatReady;
 
+    /// <summary>One if frm is a mode that the host knows.</summary>
+    internal ulong RoundingReady;
+
     /// <summary>Non-zero if CBO.ZERO is allowed in the current mode.</summary>
     internal ulong ZeroReady;
 
@@ -30,7 +34,7 @@ internal unsafe struct JitContext
     internal NativeFrame Frame;
 
     /// <summary>Offset of <see cref="ZeroReady"/>.</summary>
-    internal static int ZeroReadyOffset => sizeof(HartContext) + sizeof(ulong);
+    internal static int ZeroReadyOffset => sizeof(HartContext) + (2 * sizeof(ulong));
 
     /// <summary>Describes the context to the compiler.</summary>
     internal static ContextLayout DescribeLayout(JitContext* c, bool shared, JitOptions options)
@@ -62,10 +66,28 @@ internal unsafe struct JitContext
             RoundingMode = OffsetOf(c, &c->Hart.State.Frm),
             Frame = OffsetOf(c, &c->Frame),
             JumpTables = OffsetOf(c, c->JumpTables),
+            Control = DescribeStatus(c),
             Shared = shared,
             Features = options.Compiler,
         };
     }
+
+    // sstatus. A change of MXR empties the TLBs.
+    private static ControlWord DescribeStatus(JitContext* c) => new()
+    {
+        Offset = OffsetOf(c, &c->Hart.State.Mstatus),
+        Visible = Mstatus.SupervisorView & ~Mstatus.Sd,
+        Writable = (uint)(Mstatus.Sie | Mstatus.Spie | Mstatus.Spp | Mstatus.Fs | Mstatus.Sum | Mstatus.Mxr),
+        Interpreted = (uint)Mstatus.Mxr,
+        Enabling = (uint)Mstatus.Sie,
+        Attention = OffsetOf(c, &c->Hart.Attention),
+        Pending = (OffsetOf(c, &c->Hart.Wires), OffsetOf(c, &c->Hart.State.Mip)),
+        Enabled = OffsetOf(c, &c->Hart.State.Mie),
+        Field = (uint)Mstatus.Fs,
+        ReadyWhenSet = OffsetOf(c, &c->RoundingReady),
+        Selector = BitOperations.Log2(Mstatus.Sum),
+        Selection = OffsetOf(c, c->Hart.TlbOfSum),
+    };
 
     private static int OffsetOf(void* start, void* field) => (int)((byte*)field - (byte*)start);
 

@@ -57,6 +57,9 @@ public enum JitFeatures
 
     /// <summary>The optimiser works on a thread of its own.</summary>
     Background = 1 << 16,
+
+    /// <summary>CSRs that are no more than fields of the state, and sstatus, are read and written in generated code.</summary>
+    SystemRegisters = 1 << 17,
 }
 
 /// <summary>A switch of the translator by name.</summary>
@@ -83,6 +86,7 @@ public sealed record JitSwitch(string Name, JitFeatures Feature, string Descript
         new("shared-probes", JitFeatures.SharedProbes, "let accesses off one base share a TLB probe"),
         new("deferral", JitFeatures.Deferral, "let cheap operations wait, and fold them into others"),
         new("lazy-extension", JitFeatures.LazyExtension, "extend 32-bit results only where that is needed"),
+        new("system-registers", JitFeatures.SystemRegisters, "read and write the simple CSRs and sstatus in generated code"),
         new("background", JitFeatures.Background, "run the optimiser on a thread of its own"),
     ];
 

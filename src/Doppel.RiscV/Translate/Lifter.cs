@@ -21,6 +21,7 @@ internal sealed class Lifter
     private readonly UnitBuilder _builder;
     private readonly IrUnit _unit = new();
     private readonly FloatLifter _float;
+    private readonly SystemLifter _system;
     private readonly bool _shared;
     private readonly JitOptions _options;
     private (ushort Half, ulong Page) _next;
@@ -36,6 +37,7 @@ internal sealed class Lifter
         _options = options;
         _builder = new UnitBuilder { Folds = options.Has(JitFeatures.ConstantFolding) };
         _float = new FloatLifter(_builder);
+        _system = new SystemLifter(_builder);
     }
 
     /// <summary>Lifts the unit that starts at an offset of a page. The result is valid until the next call.</summary>
@@ -134,6 +136,7 @@ internal sealed class Lifter
             case Operands.Op32: return IntegerLifter.LiftOp32(_builder, o);
             case Operands.MiscMem: return LiftFence(o);
             case Operands.Amo: return LiftAtomic(o);
+            case Operands.System when _options.Has(JitFeatures.SystemRegisters) && _system.TryLift(o): return true;
             default: return _options.Has(JitFeatures.HostFloat) && _float.TryLift(o);
         }
     }
