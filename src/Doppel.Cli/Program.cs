@@ -19,7 +19,7 @@ internal static class Program
         try
         {
             TrailingCommand words = TrailingCommand.Split(args);
-            ParseResult result = CommandTree.Create(words.Guest).Parse(words.Own, s_parsing);
+            ParseResult result = CommandTree.Create(words.Guest, words.Own.FirstOrDefault()).Parse(words.Own, s_parsing);
             if (result.Action is { ClearsParseErrors: true }) return await result.InvokeAsync(s_invocation);
             if (result.CommandResult.Command.Subcommands.Count > 0 && result.UnmatchedTokens.Count == 0) return ShowHelp(result.CommandResult.Command);
             bool wrong = result.UnmatchedTokens.Count > 0 || result.Errors.Count > 0 || UsageErrors.OptionReadAsArgument(result) is not null;

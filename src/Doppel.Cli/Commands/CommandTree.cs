@@ -11,9 +11,13 @@ internal static class CommandTree
     internal static string Version
         => (typeof(CommandTree).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0").Split('+')[0];
 
-    /// <summary>Builds the tree.</summary>
+    /// <summary>
+    /// Builds the tree, or, where the line begins with a command's name, only that branch: building all of it takes as long as a whole round trip
+    /// of <c>exec</c>.
+    /// </summary>
     /// <param name="guestCommand">What the user typed after <c>--</c>, or null.</param>
-    internal static Command Create(IReadOnlyList<string>? guestCommand)
+    /// <param name="first">The line's first word, or null for the whole tree.</param>
+    internal static Command Create(IReadOnlyList<string>? guestCommand, string? first = null)
     {
         DoppelCommand root = new("doppel", "Runs virtual machines.")
         {
@@ -26,17 +30,34 @@ internal static class CommandTree
         };
         root.Options.Add(new Option<bool>("--help", "-h", "-?") { Description = "Show this page", Recursive = true, Action = new HelpPage() });
         root.Options.Add(new Option<bool>("--version") { Description = "Print the version", Action = new VersionLine() });
-        root.Subcommands.Add(RunCommand.Create(guestCommand));
-        root.Subcommands.Add(ExecCommand.Create(guestCommand));
-        root.Subcommands.Add(CpCommand.Create());
-        root.Subcommands.Add(AttachCommand.Create());
-        root.Subcommands.Add(LogsCommand.Create());
-        foreach (Command command in PsCommand.Create().Concat(LifeCommands.Create())) root.Subcommands.Add(command);
-        root.Subcommands.Add(ImageCommand.Create());
-        root.Subcommands.Add(DoctorCommand.Create());
-        root.Subcommands.Add(CompletionCommand.Create(root));
+        (string Name, Func<Command> Create)[] branches = Branches(root, guestCommand);
+        bool isBranch = Array.Exists(branches, b => b.Name == first) && first != CompletionCommand.Name;
+        foreach ((string name, Func<Command> create) in branches)
+        {
+            if (!isBranch || name == first) root.Subcommands.Add(create());
+        }
         return root;
     }
+
+    private static (string Name, Func<Command> Create)[] Branches(Command root, IReadOnlyList<string>? guestCommand) =>
+    [
+        ("run",     () => RunCommand.Create(guestCommand)),
+        ("exec",    () => ExecCommand.Create(guestCommand)),
+        ("cp",      CpCommand.Create),
+        ("attach",  AttachCommand.Create),
+        ("logs",    LogsCommand.Create),
+        ("ps",      PsCommand.CreateList),
+        ("inspect", PsCommand.CreateInspect),
+        ("stop",    LifeCommands.CreateStop),
+        ("kill",    LifeCommands.CreateKill),
+        ("pause",   LifeCommands.CreatePause),
+        ("resume",  LifeCommands.CreateResume),
+        ("wait",    LifeCommands.CreateWait),
+        ("rm",      LifeCommands.CreateRemove),
+        ("image",   ImageCommand.Create),
+        ("doctor",  DoctorCommand.Create),
+        (CompletionCommand.Name, () => CompletionCommand.Create(root)),
+    ];
 
     private sealed class VersionLine : SynchronousCommandLineAction
     {

@@ -7,9 +7,11 @@ namespace Doppel.Cli.Commands;
 /// <summary><c>doppel completion SHELL</c>.</summary>
 internal static class CompletionCommand
 {
+    internal const string Name = "completion";
+
     internal static Command Create(Command root)
     {
-        DoppelCommand command = new("completion", "Print a completion script for a shell.")
+        DoppelCommand command = new(Name, "Print a completion script for a shell.")
         {
             Examples =
             [

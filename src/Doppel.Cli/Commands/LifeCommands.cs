@@ -11,9 +11,11 @@ internal static class LifeCommands
 {
     private const int Kill = 9;
 
-    internal static IEnumerable<Command> Create() => [Stop(), KillNow(), Simple("pause", "Let a machine's guest stand still."), Simple("resume", "Let a paused machine go on."), Wait(), Remove()];
+    internal static Command CreatePause() => CreateSimple("pause", "Let a machine's guest stand still.");
 
-    private static DoppelCommand Stop()
+    internal static Command CreateResume() => CreateSimple("resume", "Let a paused machine go on.");
+
+    internal static Command CreateStop()
     {
         DoppelCommand command = new("stop", "Ask a machine's guest to switch off; pull the plug if it does not.")
         {
@@ -28,7 +30,7 @@ internal static class LifeCommands
         return command;
     }
 
-    private static DoppelCommand KillNow()
+    internal static Command CreateKill()
     {
         DoppelCommand command = new("kill", "Pull a machine's plug.") { Examples = [("doppel kill web", "at once; what the guest has not written to disk is lost")] };
         Argument<string[]> names = MachineArguments.Several();
@@ -38,7 +40,7 @@ internal static class LifeCommands
         return command;
     }
 
-    private static DoppelCommand Simple(string verb, string description)
+    private static DoppelCommand CreateSimple(string verb, string description)
     {
         DoppelCommand command = new(verb, description) { Examples = [($"doppel {verb} web", verb == "pause" ? "its time stands still too" : "from where it stopped")] };
         Argument<string[]> names = MachineArguments.Several();
@@ -48,7 +50,7 @@ internal static class LifeCommands
         return command;
     }
 
-    private static DoppelCommand Wait()
+    internal static Command CreateWait()
     {
         DoppelCommand command = new("wait", "Wait for the end of machines and print their exit statuses.") { Examples = [("doppel wait job", "prints the status of its command")] };
         Argument<string[]> names = MachineArguments.Several();
@@ -62,7 +64,7 @@ internal static class LifeCommands
         return command;
     }
 
-    private static DoppelCommand Remove()
+    internal static Command CreateRemove()
     {
         DoppelCommand command = new("rm", "Remove machines that have ended, with their logs.")
         {

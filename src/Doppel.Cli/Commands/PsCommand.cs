@@ -11,9 +11,7 @@ internal static class PsCommand
 {
     private const int CommandWidth = 30;
 
-    internal static IEnumerable<Command> Create() => [List(), Inspect()];
-
-    private static DoppelCommand List()
+    internal static Command CreateList()
     {
         DoppelCommand command = new("ps", "List named machines.")
         {
@@ -35,7 +33,7 @@ internal static class PsCommand
         return command;
     }
 
-    private static DoppelCommand Inspect()
+    internal static Command CreateInspect()
     {
         DoppelCommand command = new("inspect", "Show all that is known of a machine, as JSON.") { Examples = [("doppel inspect web", "what it was started as, and how it is")] };
         Argument<string> name = MachineArguments.One();

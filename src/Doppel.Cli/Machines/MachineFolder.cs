@@ -20,6 +20,7 @@ internal sealed class MachineFolder(string path)
 {
     // The address of a socket holds no more than this and a zero byte (unix(7)).
     private const int LongestSocketPath = 107;
+    private const string GravePrefix = ".gone-";
 
     internal string Path { get; } = path;
 
@@ -98,6 +99,7 @@ internal sealed class MachineFolder(string path)
         bool isNew = state is null && DateTime.UtcNow - Directory.GetCreationTimeUtc(Path) < TimeSpan.FromSeconds(5);
         if (isNew) return new MachineState { Status = MachineStatus.Starting };
         string reason = state is null ? "its process did not start" : $"its process {state.Process.Id} was killed or crashed";
+        if (new FileInfo(ProcessLog) is { Exists: true, Length: > 0 }) reason += $"; what it said is in {ProcessLog}";
         return (state ?? new MachineState { Status = MachineStatus.Dead }) with { Status = MachineStatus.Dead, ExitCode = ExitStatus.FromSignal(9), Reason = reason };
     }
 
@@ -112,15 +114,33 @@ internal sealed class MachineFolder(string path)
     /// <summary>Removes all of it. The name is free when this begins, so a half-removed machine is never seen.</summary>
     internal void Delete()
     {
-        string grave = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, $".gone-{Guid.NewGuid():N}");
+        string grave = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, GravePrefix + Guid.NewGuid().ToString("N"));
         try
         {
             Directory.Move(Path, grave);
-            Directory.Delete(grave, recursive: true);
+            RemoveTree(grave);
         }
         catch (DirectoryNotFoundException)
         {
             // Somebody else was faster.
+        }
+    }
+
+    /// <summary>Removes what a removal that was interrupted has left.</summary>
+    internal static void BuryRest(string root)
+    {
+        foreach (string grave in Directory.EnumerateDirectories(root, GravePrefix + "*")) RemoveTree(grave);
+    }
+
+    private static void RemoveTree(string path)
+    {
+        try
+        {
+            Directory.Delete(path, recursive: true);
+        }
+        catch (IOException)
+        {
+            // Another process removes it at the same time.
         }
     }
 

@@ -54,6 +54,7 @@ internal sealed class MachineRegistry
     internal MachineFolder Create(MachineRecord record)
     {
         MachineFolder.CreatePrivate(Root);
+        MachineFolder.BuryRest(Root);
         if (record.Name.Length != 0) return MachineFolder.Create(Root, record);
         while (true)
         {

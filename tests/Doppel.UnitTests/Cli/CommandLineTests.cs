@@ -62,6 +62,18 @@ public sealed class CommandLineTests
         Assert.Contains("no-chaining", problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Tree_OfOneBranch_IsThatOfTheWhole()
+    {
+        foreach (Command branch in s_root.Subcommands.Where(static c => c.Name != "completion"))
+        {
+            Command only = Assert.Single(CommandTree.Create(null, branch.Name).Subcommands);
+            Assert.Equal(HelpPage.Render(branch), HelpPage.Render(only));
+        }
+        Assert.Equal(s_root.Subcommands.Count, CommandTree.Create(null, "rnu").Subcommands.Count);
+        Assert.Equal(s_root.Subcommands.Count, CommandTree.Create(null, "completion").Subcommands.Count);
+    }
+
     [Theory]
     [InlineData("bash")]
     [InlineData("zsh")]
