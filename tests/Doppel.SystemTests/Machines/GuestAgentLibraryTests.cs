@@ -25,6 +25,8 @@ public sealed class GuestAgentLibraryTests
         Assert.Equal(content, await vm.Files.ReadAsync("/tmp/data"));
         Assert.Contains(await vm.Processes.ListAsync(), static p => p is { Id: 1, Name: "init" });
         await TerminalAsync(vm);
+        IOException refused = await Assert.ThrowsAsync<IOException>(() => vm.Vsock.ConnectAsync(4711).WaitAsync(s_patience));
+        Assert.Contains("4711", refused.Message, StringComparison.Ordinal);
         Assert.Equal(20, (await Task.WhenAll(Enumerable.Range(0, 20).Select(i => vm.ExecAsync("echo", $"{i}")))).Select(static r => r.OutputText).Distinct(StringComparer.Ordinal).Count());
         await vm.Agent.PowerAsync(GuestPower.PowerOff);
         Assert.Equal(VirtualMachineExitReason.PowerOff, (await vm.WaitForExitAsync().WaitAsync(s_patience)).Reason);
