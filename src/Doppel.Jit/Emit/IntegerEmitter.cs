@@ -47,8 +47,30 @@ internal sealed class IntegerEmitter(Assembler asm, ContextLayout layout, HomeMa
             case IrOp.Ror: EmitRotate(inst, Shift.Ror); return true;
             case IrOp.LeadingZeros or IrOp.TrailingZeros or IrOp.PopCount or IrOp.ByteSwap: EmitBitCount(inst); return true;
             case IrOp.SpreadBytes: EmitSpreadBytes(inst); return true;
+            case IrOp.BitSet: EmitBitChange(inst, 0xAB); return true;
+            case IrOp.BitClear: EmitBitChange(inst, 0xB3); return true;
+            case IrOp.BitInvert: EmitBitChange(inst, 0xBB); return true;
+            case IrOp.ZeroIfZero: EmitZeroIf(inst, Cond.E); return true;
+            case IrOp.ZeroIfNotZero: EmitZeroIf(inst, Cond.Ne); return true;
             default: return false;
         }
+    }
+
+    private void EmitBitChange(in IrInst inst, int opcode)
+    {
+        ReadInto(inst.A, Rax);
+        Asm.BitOp(opcode, Rax, Read(inst.B, Rcx));
+        Write(inst.Dst, Rax);
+    }
+
+    private void EmitZeroIf(in IrInst inst, Cond condition)
+    {
+        ReadInto(inst.A, Rax);
+        Gpr b = Read(inst.B, Rdx);
+        Asm.Op(Alu.Xor, false, Rcx, Rcx);
+        Asm.Test(true, b, b);
+        Asm.Cmov(condition, true, Rax, Rcx);
+        Write(inst.Dst, Rax);
     }
 
     private void EmitMove(in IrInst inst)

@@ -14,6 +14,12 @@ internal enum IrOp : byte
     DivSigned, DivUnsigned, RemSigned, RemUnsigned, SetLess, SetLessUnsigned,
     AndNot, OrNot, XorNot, Min, MinUnsigned, Max, MaxUnsigned, Rol, Ror,
 
+    /// <summary>Dst = A with the bit changed whose number is the low six bits of B, a slot.</summary>
+    BitSet, BitClear, BitInvert,
+
+    /// <summary>Dst = A, or zero if B, a slot, is zero; if it is not.</summary>
+    ZeroIfZero, ZeroIfNotZero,
+
     /// <summary>Dst = (A &lt;&lt; Imm) + B, A taken as unsigned 32 bits with <see cref="IrInst.Word"/>.</summary>
     ShlAdd,
 

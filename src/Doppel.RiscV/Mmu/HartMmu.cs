@@ -141,7 +141,7 @@ internal sealed unsafe class HartMmu : IDisposable
             FlushAll();
             return;
         }
-        _walker.Forget();
+        // What points to tables stays known: with an address the fence is for leaves only.
         if (asid is not { } number)
         {
             _data.Drop(va);

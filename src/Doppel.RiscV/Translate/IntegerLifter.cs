@@ -2,7 +2,7 @@ using Doppel.Jit.Ir;
 
 namespace Doppel.RiscV.Translate;
 
-/// <summary>Lifts the integer register instructions of I, M, Zba and Zbb. False means that the interpreter must do it.</summary>
+/// <summary>Lifts the integer register instructions of I, M, Zba, Zbb, Zbs and Zicond. False means that the interpreter must do it.</summary>
 internal static class IntegerLifter
 {
     internal static bool LiftOpImm(UnitBuilder b, in Operands o)
@@ -31,7 +31,7 @@ internal static class IntegerLifter
             case (5, 0): b.BinaryImmediate(IrOp.Shr, o.Rd, o.Rs1, shift, word: true); return true;
             case (5, 0x20): b.BinaryImmediate(IrOp.Sar, o.Rd, o.Rs1, shift, word: true); return true;
             case (5, 0x30): b.BinaryImmediate(IrOp.Ror, o.Rd, o.Rs1, shift, word: true); return true;
-            case (1, 0x60) when o.Rs2 <= 2: return LiftCount(b, o, word: true);
+            case (1, 0x30) when o.Rs2 <= 2: return LiftCount(b, o, word: true);
             case (1, 0x04 or 0x05): return LiftSlliUw(b, o);
             default: return false;
         }
@@ -99,6 +99,7 @@ internal static class IntegerLifter
             (0x10, 2) => LiftShlAdd(b, o, 1, word: true),
             (0x10, 4) => LiftShlAdd(b, o, 2, word: true),
             (0x10, 6) => LiftShlAdd(b, o, 3, word: true),
+            (4, 4) when o.Rs2 == 0 => LiftZeroExtendHalf(b, o),
             _ => false,
         };
     }
@@ -110,6 +111,7 @@ internal static class IntegerLifter
             case (0x10, 2): return LiftShlAdd(b, o, 1, word: false);
             case (0x10, 4): return LiftShlAdd(b, o, 2, word: false);
             case (0x10, 6): return LiftShlAdd(b, o, 3, word: false);
+            case (0x24, 5): LiftExtract(b, o); return true;
         }
         IrOp op = (o.Funct7, o.Funct3) switch
         {
@@ -120,6 +122,11 @@ internal static class IntegerLifter
             (5, 5) => IrOp.MinUnsigned,
             (5, 6) => IrOp.Max,
             (5, 7) => IrOp.MaxUnsigned,
+            (7, 5) => IrOp.ZeroIfZero,
+            (7, 7) => IrOp.ZeroIfNotZero,
+            (0x14, 1) => IrOp.BitSet,
+            (0x24, 1) => IrOp.BitClear,
+            (0x34, 1) => IrOp.BitInvert,
             (0x30, 1) => IrOp.Rol,
             (0x30, 5) => IrOp.Ror,
             _ => IrOp.Nop,
@@ -166,7 +173,11 @@ internal static class IntegerLifter
             case (5, 0): b.BinaryImmediate(IrOp.Shr, o.Rd, o.Rs1, shift); return true;
             case (5, 0x20): b.BinaryImmediate(IrOp.Sar, o.Rd, o.Rs1, shift); return true;
             case (5, 0x30): b.BinaryImmediate(IrOp.Ror, o.Rd, o.Rs1, shift); return true;
-            case (1, 0x60) when o.Funct7 == 0x60: return LiftCount(b, o, word: false);
+            case (1, 0x30) when o.Funct7 == 0x30: return LiftCount(b, o, word: false);
+            case (1, 0x14): b.BinaryImmediate(IrOp.Or, o.Rd, o.Rs1, 1L << (int)shift); return true;
+            case (1, 0x24): b.BinaryImmediate(IrOp.And, o.Rd, o.Rs1, ~(1L << (int)shift)); return true;
+            case (1, 0x34): b.BinaryImmediate(IrOp.Xor, o.Rd, o.Rs1, 1L << (int)shift); return true;
+            case (5, 0x24): LiftExtract(b, o); return true;
             case (5, 0x34) when o.ImmI == 0x6B8: return LiftUnary(b, o, IrOp.ByteSwap, false);
             case (5, 0x14) when o.ImmI == 0x287: return LiftUnary(b, o, IrOp.SpreadBytes, false);
             default: return false;
@@ -189,6 +200,23 @@ internal static class IntegerLifter
                 return true;
             default: return false;
         }
+    }
+
+    private static bool LiftZeroExtendHalf(UnitBuilder b, in Operands o)
+    {
+        if (o.Rd == 0) return true;
+        ref IrInst inst = ref b.AddWriting(IrOp.And, o.Rd);
+        inst.A = UnitBuilder.Source(o.Rs1);
+        inst.Imm = 0xFFFF;
+        return true;
+    }
+
+    // BEXT and BEXTI. The shift uses the low six bits of its operand, as the guest's does.
+    private static void LiftExtract(UnitBuilder b, in Operands o)
+    {
+        if (o.Opcode == Operands.OpImm) b.BinaryImmediate(IrOp.Shr, o.Rd, o.Rs1, (o.Word >> 20) & 63);
+        else b.Binary(IrOp.Shr, o.Rd, o.Rs1, o.Rs2);
+        b.BinaryImmediate(IrOp.And, o.Rd, o.Rd, 1);
     }
 
     private static bool LiftUnary(UnitBuilder b, in Operands o, IrOp op, bool word)

@@ -38,13 +38,10 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
         foreach (JumpTable? table in _tables) table?.Replace(before, now);
     }
 
-    /// <summary>Drops what may be for the page of an address.</summary>
+    /// <summary>Drops what is for the page of an address.</summary>
     internal void Drop(ulong address)
     {
-        foreach (JumpTable? table in _tables)
-        {
-            if (table?.MayHold(address) == true) table.Clear();
-        }
+        foreach (JumpTable? table in _tables) table?.Drop(address);
     }
 
     internal void Clear(int table) => _tables[table]?.Clear();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Doppel.Core.Memory;
 using Doppel.Jit.Abi;
 
 namespace Doppel.RiscV.Translate;
@@ -7,8 +8,12 @@ namespace Doppel.RiscV.Translate;
 internal sealed unsafe class JumpTable : IDisposable
 {
     private const ulong Empty = 1;
+    private const int FilterLog2 = 14, EntriesOfPage = 4096 / 2;
+
     private readonly NextPageEntry* _nextPages;
-    private readonly ulong[] _filter = new ulong[16];
+
+    // A bit for each hash of a page that an entry may be for.
+    private readonly ulong[] _filter = new ulong[(1 << FilterLog2) / 64];
     private int[] _filled = new int[256];
     private int _filledCount;
     private bool _hasNextPages = true;
@@ -17,7 +22,7 @@ internal sealed unsafe class JumpTable : IDisposable
     {
         Entries = (JumpCacheEntry*)NativeMemory.AlignedAlloc(JumpCacheEntry.CacheBytes + NextPageEntry.CacheBytes, 64);
         _nextPages = (NextPageEntry*)(Entries + JumpCacheEntry.Entries);
-        for (int i = 0; i < JumpCacheEntry.Entries; i++) Entries[i].Address = Empty;
+        for (int i = 0; i < JumpCacheEntry.Entries; i++) Entries[i] = new JumpCacheEntry { Address = Empty };
         Clear();
     }
 
@@ -27,13 +32,14 @@ internal sealed unsafe class JumpTable : IDisposable
     {
         int index = IndexOf(address);
         JumpCacheEntry* entry = Entries + index;
-        if (entry->Address == Empty)
+        // Code stays where an address was dropped: the entry is listed already.
+        if (entry->Code == 0)
         {
             if (_filledCount == _filled.Length) Array.Resize(ref _filled, _filledCount * 2);
             _filled[_filledCount++] = index;
         }
         *entry = new JumpCacheEntry { Code = code, Address = address };
-        Note(address >> 12);
+        Note(address & SoftTlb.PageMask);
     }
 
     internal nint Find(ulong address)
@@ -50,16 +56,25 @@ internal sealed unsafe class JumpTable : IDisposable
         }
     }
 
-    /// <summary>False if no entry is for the page of this address.</summary>
-    internal bool MayHold(ulong address)
+    /// <summary>Drops what is for the page of an address.</summary>
+    internal void Drop(ulong address)
     {
-        ulong page = address >> 12;
-        return (_filter[(page >> 6) & 15] & (1UL << (int)(page & 63))) != 0;
+        ulong page = address & SoftTlb.PageMask;
+        (int word, ulong bit) = FilterOf(page);
+        if ((_filter[word] & bit) == 0) return;
+        // The entries of a page stand in a row.
+        JumpCacheEntry* first = Entries + IndexOf(page);
+        for (int i = 0; i < EntriesOfPage; i++)
+        {
+            if ((first[i].Address & SoftTlb.PageMask) == page) first[i].Address = Empty;
+        }
+        DropNextPage(page);
+        DropNextPage(page - 4096);
     }
 
     internal void Clear()
     {
-        for (int i = 0; i < _filledCount; i++) Entries[_filled[i]].Address = Empty;
+        for (int i = 0; i < _filledCount; i++) Entries[_filled[i]] = new JumpCacheEntry { Address = Empty };
         _filledCount = 0;
         Array.Clear(_filter);
         if (!_hasNextPages) return;
@@ -70,8 +85,9 @@ internal sealed unsafe class JumpTable : IDisposable
     internal void FillNextPage(ulong codePage, ulong next)
     {
         _hasNextPages = true;
-        _nextPages[(int)(codePage >> 12) & (NextPageEntry.Entries - 1)] = new NextPageEntry { CodePage = codePage, Next = next };
-        Note((codePage >> 12) + 1);
+        *NextPageOf(codePage) = new NextPageEntry { CodePage = codePage, Next = next };
+        Note(codePage);
+        Note(codePage + 4096);
     }
 
     /// <inheritdoc/>
@@ -79,5 +95,24 @@ internal sealed unsafe class JumpTable : IDisposable
 
     private static int IndexOf(ulong address) => (int)(address & JumpCacheEntry.IndexMask) >> 1;
 
-    private void Note(ulong page) => _filter[(page >> 6) & 15] |= 1UL << (int)(page & 63);
+    private static (int Word, ulong Bit) FilterOf(ulong page)
+    {
+        // The golden ratio spreads neighbours.
+        int hash = (int)(((page >> SoftTlb.PageBits) * 0x9E37_79B9_7F4A_7C15) >> (64 - FilterLog2));
+        return (hash >> 6, 1UL << (hash & 63));
+    }
+
+    private void Note(ulong page)
+    {
+        (int word, ulong bit) = FilterOf(page);
+        _filter[word] |= bit;
+    }
+
+    private void DropNextPage(ulong codePage)
+    {
+        NextPageEntry* entry = NextPageOf(codePage);
+        if (entry->CodePage == codePage) entry->CodePage = Empty;
+    }
+
+    private NextPageEntry* NextPageOf(ulong codePage) => _nextPages + ((int)(codePage >> SoftTlb.PageBits) & (NextPageEntry.Entries - 1));
 }
