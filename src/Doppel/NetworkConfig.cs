@@ -3,6 +3,12 @@ namespace Doppel;
 /// <summary>Where a network device leads.</summary>
 public enum NetworkKind
 {
+    /// <summary>
+    /// A private network without privileges: the guest is 10.0.2.15 and fec0::15, the host 10.0.2.2 and fec0::2, the name server 10.0.2.3; what it
+    /// sends elsewhere leaves by sockets of this process.
+    /// </summary>
+    User,
+
     /// <summary>A TAP interface of the host.</summary>
     Tap,
 
@@ -21,6 +27,15 @@ public sealed record NetworkConfig
 
     /// <summary>Pairs of queues, so that several vCPUs can send and receive at once.</summary>
     public int QueuePairs { get; init; } = 1;
+
+    /// <summary>User network: ports of the host that lead to the guest, each as <c>[IP:]HOST:GUEST[/udp]</c>; 0 lets the host choose its port.</summary>
+    public IReadOnlyList<string> Publish { get; init; } = [];
+
+    /// <summary>User network: if not empty, the only places that the guest reaches: names, addresses, blocks, each also with <c>:PORT</c>.</summary>
+    public IReadOnlyList<string> Allow { get; init; } = [];
+
+    /// <summary>User network: true to let the guest reach nothing, not even the host.</summary>
+    public bool Restrict { get; init; }
 
     /// <summary>Name of the TAP interface; <c>%d</c> in it stands for the first free number.</summary>
     public string InterfaceName { get; init; } = "doppel%d";

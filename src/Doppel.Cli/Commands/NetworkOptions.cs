@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Doppel.Cli.Output;
 using Doppel.Cli.Syntax;
 
 namespace Doppel.Cli.Commands;
@@ -10,12 +11,14 @@ internal sealed class NetworkOptions
     private readonly Option<NetworkChoice[]> _networks = new("--network", "--net")
     {
         HelpName = "KIND[,KEY=VALUE...]",
-        Description = $"Network device: {NetworkSyntax.Kinds}; may be given several times",
+        Description = $"Network device: {NetworkSyntax.Kinds}; may be given several times [default: user; none with --time icount]",
         CustomParser = ParseNetworks,
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
     };
 
+    private readonly Option<string[]> _publish = Many("--publish", "[IP:]HOST:GUEST[/udp]", "Port of the host that leads to a port of the guest, for instance 8080:80", "-p");
+    private readonly Option<string[]> _allow = Many("--allow", "HOST[:PORT]", "Let the guest reach this place and no other: a name, *.name, an address or a block; may be given several times");
     private readonly Option<string?> _mac = new("--mac") { HelpName = "ADDRESS", Description = "Ethernet address of the first network device, for instance 52:54:00:12:34:56" };
     private readonly Option<string?> _pcap = new("--pcap") { HelpName = "FILE", Description = "Capture all frames of the first network device, for tshark or tcpdump" };
 
@@ -38,14 +41,17 @@ internal sealed class NetworkOptions
             ? rate : Refuse<long>(result, "not a rate, for instance 10M (bits per second) or 512K"),
     };
 
-    internal NetworkOptions() => _networks.CompletionSources.Add("none", "tap", "socket,path=");
+    internal NetworkOptions() => _networks.CompletionSources.Add("user", "tap", "socket,path=", "none");
 
     /// <summary>The options, for the command.</summary>
-    internal IEnumerable<Option> All => [_networks, _mac, _pcap, _delay, _loss, _duplicate, _reorder, _rate];
+    internal IEnumerable<Option> All => [_networks, _publish, _allow, _mac, _pcap, _delay, _loss, _duplicate, _reorder, _rate];
 
     /// <summary>The networks that are wanted.</summary>
-    internal IReadOnlyList<NetworkChoice> Read(ParseResult result)
+    /// <param name="result">What was typed.</param>
+    /// <param name="mustRepeat">True if the run must repeat exactly: then nothing reaches it from outside unless that is asked for.</param>
+    internal IReadOnlyList<NetworkChoice> Read(ParseResult result, bool mustRepeat)
     {
+        string[] publish = result.GetValue(_publish) ?? [], allow = result.GetValue(_allow) ?? [];
         TimeSpan[] delay = result.GetValue(_delay) ?? [];
         NetworkImpairment impairment = new()
         {
@@ -56,10 +62,14 @@ internal sealed class NetworkOptions
             Reorder = result.GetValue(_reorder),
             BitsPerSecond = result.GetValue(_rate),
         };
-        NetworkChoice[] choices = [.. (result.GetValue(_networks) ?? []).Where(static c => c.Config is not null)];
+        NetworkChoice[] usual = mustRepeat && publish.Length == 0 && allow.Length == 0 ? [] : [NetworkSyntax.Default];
+        NetworkChoice[] choices = [.. (result.GetValue(_networks) is { Length: > 0 } given ? given : usual).Where(static c => c.Config is not null)];
+        if (choices.Length == 0 && (publish.Length > 0 || allow.Length > 0))
+            throw CliException.Usage("--publish and --allow need a network, and --network none gives none", "leave --network none out");
         for (int i = 0; i < choices.Length; i++)
         {
             NetworkConfig config = choices[i].Config! with { Impairment = impairment };
+            if (i == Math.Max(0, Array.FindIndex(choices, static c => c.Config!.Kind == NetworkKind.User))) config = config with { Publish = publish, Allow = allow };
             if (i == 0) config = config with { Mac = result.GetValue(_mac) ?? config.Mac, PcapPath = result.GetValue(_pcap) };
             choices[i] = choices[i] with { Config = config };
         }
@@ -73,6 +83,9 @@ internal sealed class NetworkOptions
         CustomParser = static result => NetworkQuantities.TryParsePart(result.Tokens[0].Value, out double part)
             ? part : Refuse<double>(result, "not a part of the frames, for instance 1% or 0.5%"),
     };
+
+    private static Option<string[]> Many(string name, string helpName, string description, params string[] aliases)
+        => new(name, aliases) { HelpName = helpName, Description = description, Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
 
     private static NetworkChoice[] ParseNetworks(ArgumentResult result)
     {

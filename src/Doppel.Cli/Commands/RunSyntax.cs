@@ -104,16 +104,19 @@ internal sealed class RunSyntax
         Dtb = result.GetValue(_dtb),
         Bios = result.GetValue(_bios)!,
         Disks = result.GetValue(_disks) ?? [],
-        Networks = _network.Read(result),
         Serial = result.GetValue(_serial),
-        // Verification counts time in instructions unless that is denied it; then the validator says what to do.
-        InstructionCountTime = result.GetValue(_time) == "icount" || (_translator.Verifies(result) && result.GetResult(_time) is null or { Implicit: true }),
+        Networks = _network.Read(result, mustRepeat: CountsInstructions(result)),
+        InstructionCountTime = CountsInstructions(result),
         Timeout = result.GetValue(_timeout),
         Stats = result.GetValue(_stats),
         Json = result.GetValue(_json),
         Verbose = result.GetValue(_verbose),
         Command = guestCommand,
     };
+
+    // Verification counts time in instructions unless that is denied it; then the validator says what to do.
+    private bool CountsInstructions(ParseResult result)
+        => result.GetValue(_time) == "icount" || (_translator.Verifies(result) && result.GetResult(_time) is null or { Implicit: true });
 
     private static Option<string> OneOf(string name, string valueName, string description, params string[] values)
     {

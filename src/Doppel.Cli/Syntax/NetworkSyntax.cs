@@ -11,16 +11,19 @@ internal sealed record NetworkChoice(NetworkConfig? Config, GuestNetwork Guest);
 /// <summary>A network as it is typed: <c>KIND[,KEY=VALUE...]</c>.</summary>
 internal static class NetworkSyntax
 {
-    internal const string Kinds = "none, tap[,ifname=NAME] or socket,path=PATH";
+    internal const string Kinds = "user, tap[,ifname=NAME], socket,path=PATH or none";
 
     private static readonly string[] s_common = ["mac", "queues", "address", "gateway", "dns", "address6", "gateway6"];
+
+    /// <summary>The network of those who ask for none.</summary>
+    internal static NetworkChoice Default { get; } = new(new NetworkConfig { Kind = NetworkKind.User }, GuestNetwork.User);
 
     /// <summary>Reads a network; null with a sentence for people if it is none.</summary>
     internal static NetworkChoice? TryParse(string text, out string problem)
     {
         string[] words = text.Split(',');
         Dictionary<string, string> values = new(StringComparer.Ordinal);
-        string[]? keys = words[0] switch { "none" => [], "tap" => ["ifname", .. s_common], "socket" => ["path", .. s_common], _ => null };
+        string[]? keys = words[0] switch { "none" => [], "user" => ["restrict", .. s_common], "tap" => ["ifname", .. s_common], "socket" => ["path", .. s_common], _ => null };
         problem = keys is null ? $"no such network; it is {Kinds}" : "";
         if (keys is null) return null;
         foreach (string word in words.Skip(1))
@@ -32,6 +35,7 @@ internal static class NetworkSyntax
             else if (!values.TryAdd(key, word[(equals + 1)..])) problem = $"'{key}' is there twice";
         }
         if (problem.Length == 0 && !TryReadQueues(values, out _)) problem = "queues is a number, as in queues=2";
+        if (values.TryGetValue("restrict", out string? restrict) && restrict is not ("on" or "off")) problem = "restrict is on or off";
         if (problem.Length != 0) return null;
         return words[0] == "none" ? new NetworkChoice(null, GuestNetwork.Dhcp) : new NetworkChoice(Config(words[0], values), Guest(words[0], values));
     }
@@ -41,7 +45,8 @@ internal static class NetworkSyntax
         TryReadQueues(values, out int queues);
         NetworkConfig config = new()
         {
-            Kind = kind == "tap" ? NetworkKind.Tap : NetworkKind.Socket,
+            Kind = kind switch { "user" => NetworkKind.User, "tap" => NetworkKind.Tap, _ => NetworkKind.Socket },
+            Restrict = values.GetValueOrDefault("restrict") == "on",
             Mac = values.GetValueOrDefault("mac"),
             QueuePairs = queues,
             SocketPath = values.TryGetValue("path", out string? path) ? Path.GetFullPath(path) : null,
@@ -51,7 +56,7 @@ internal static class NetworkSyntax
 
     private static GuestNetwork Guest(string kind, Dictionary<string, string> values)
     {
-        if (!values.ContainsKey("address")) return kind == "socket" ? GuestNetwork.LinkLocal : GuestNetwork.Dhcp;
+        if (!values.ContainsKey("address")) return Usual(kind);
         return new GuestNetwork
         {
             Address = values["address"],
@@ -61,6 +66,8 @@ internal static class NetworkSyntax
             Gateway6 = values.GetValueOrDefault("gateway6"),
         };
     }
+
+    private static GuestNetwork Usual(string kind) => kind switch { "user" => GuestNetwork.User, "socket" => GuestNetwork.LinkLocal, _ => GuestNetwork.Dhcp };
 
     private static bool TryReadQueues(Dictionary<string, string> values, out int queues)
     {

@@ -1,35 +1,73 @@
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Net;
+using Doppel.Devices.Backends.Net.User;
 using Doppel.Devices.Virtio.Net;
 
 namespace Doppel.Boards;
 
-/// <summary>A network of a board, as the host provides it.</summary>
-/// <param name="Port">Where the device is plugged in.</param>
-/// <param name="Mac">Address of the guest.</param>
-/// <param name="Config">The configuration.</param>
-/// <param name="Capture">Where its frames are written down, or null.</param>
-internal sealed record BoardNetwork(NetPort Port, MacAddress Mac, NetworkConfig Config, PcapWriter? Capture) : IDisposable
+/// <summary>
+/// A network of a machine, as the host provides it, reboots included. A switch or an interface of the host goes on while the guest reboots; a
+/// network of the guest's own lives in the machine's time and begins anew with it. Thread contract: one owner.
+/// </summary>
+internal sealed class BoardNetwork : IDisposable
 {
-    /// <summary>How bad it is, or null.</summary>
-    public NetImpairmentOptions? Impairment { get; init; }
+    private readonly NetPort? _port;
+    private readonly PcapWriter? _capture;
+    private readonly NetImpairmentOptions _impairment;
+    private UserNetworkOptions? _user;
 
-    /// <summary>Creates the device with what is to stand between it and its port.</summary>
+    /// <summary>Creates a network with a back end that goes on, and takes it over.</summary>
+    public BoardNetwork(INetBackend backend, PcapWriter? capture, NetImpairmentOptions impairment)
+        : this(capture, impairment) => _port = new NetPort(backend);
+
+    /// <summary>Creates a network of the guest's own.</summary>
+    public BoardNetwork(UserNetworkOptions user, PcapWriter? capture, NetImpairmentOptions impairment)
+        : this(capture, impairment) => _user = user;
+
+    private BoardNetwork(PcapWriter? capture, NetImpairmentOptions impairment)
+    {
+        _capture = capture;
+        _impairment = impairment;
+    }
+
+    /// <summary>Address of the guest.</summary>
+    public required MacAddress Mac { get; init; }
+
+    /// <summary>Pairs of queues of the device.</summary>
+    public required int QueuePairs { get; init; }
+
+    /// <summary>Ports of the host that lead to the guest; those that the host chose are known once the device was created.</summary>
+    public IReadOnlyList<PublishedPort> Published => _user?.Publishes ?? [];
+
+    /// <summary>Creates the device and what stands between it and the outside.</summary>
     /// <param name="time">The board's time.</param>
     /// <param name="log">Receives one line when the guest's driver is to blame for something.</param>
-    /// <param name="stages">Receives what the board has to dispose after the device.</param>
+    /// <param name="stages">Receives what is to be disposed, in order, after the device.</param>
+    /// <exception cref="Host.HostException">A port can not be published.</exception>
     public VirtioNet CreateDevice(MachineTime time, Action<string> log, List<IDisposable> stages)
     {
-        INetBackend backend = Port;
-        if (Impairment is { IsNone: false }) stages.Add(backend = new NetImpairment(backend, Impairment, time));
-        if (Capture is not null) stages.Add(backend = new NetCapture(backend, Capture, time));
-        return new VirtioNet(backend, Mac, Config.QueuePairs, time, log);
+        INetBackend backend = _port ?? OpenUser(time, stages);
+        if (!_impairment.IsNone) stages.Add(backend = new NetImpairment(backend, _impairment, time));
+        if (_capture is not null) stages.Add(backend = new NetCapture(backend, _capture, time));
+        return new VirtioNet(backend, Mac, QueuePairs, time, log);
     }
+
+    /// <summary>The device has gone.</summary>
+    public void Detach() => _port?.Detach();
 
     /// <summary>Ends the network.</summary>
     public void Dispose()
     {
-        Port.Dispose();
-        Capture?.Dispose();
+        _port?.Dispose();
+        _capture?.Dispose();
+    }
+
+    private INetBackend OpenUser(MachineTime time, List<IDisposable> stages)
+    {
+        UserNetworkBackend backend = new(_user!, time);
+        stages.Add(backend);
+        // A port that the host chose stays the same when the guest reboots.
+        _user = _user! with { Publishes = backend.Published };
+        return backend;
     }
 }

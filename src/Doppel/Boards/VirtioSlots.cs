@@ -61,7 +61,7 @@ internal sealed class VirtioSlots : IDisposable
     public void Dispose()
     {
         foreach (IVirtioDevice? device in _slots) device?.Dispose();
-        foreach (BoardNetwork network in _networks) network.Port.Detach();
+        foreach (BoardNetwork network in _networks) network.Detach();
         foreach (IDisposable stage in _stages) stage.Dispose();
     }
 

@@ -6,6 +6,16 @@ public sealed record GuestNetwork
     /// <summary>By asking for an address (DHCP), while the command may run already.</summary>
     public static GuestNetwork Dhcp { get; } = new();
 
+    /// <summary>With the addresses of a user network, which are known in advance.</summary>
+    public static GuestNetwork User { get; } = new()
+    {
+        Address = "10.0.2.15/24",
+        Gateway = "10.0.2.2",
+        NameServer = "10.0.2.3",
+        Address6 = "fec0::15/64",
+        Gateway6 = "fec0::2",
+    };
+
     /// <summary>With an IPv4 address that is made of the Ethernet address, for a network where nobody gives out any (RFC 3927).</summary>
     public static GuestNetwork LinkLocal { get; } = new() { IsLinkLocal = true };
 

@@ -19,7 +19,10 @@ internal static class NetworkOpener
         PcapWriter? capture = OpenCapture(network, config.Log);
         try
         {
-            return new BoardNetwork(new NetPort(OpenBackend(network, config.Log)), mac, network, capture) { Impairment = Options(network, config.Seed) };
+            NetImpairmentOptions impairment = Impairment(network, config.Seed);
+            return network.Kind == NetworkKind.User
+                ? new BoardNetwork(NetworkRules.Options(network, []), capture, impairment) { Mac = mac, QueuePairs = network.QueuePairs }
+                : new BoardNetwork(OpenBackend(network, config.Log), capture, impairment) { Mac = mac, QueuePairs = network.QueuePairs };
         }
         catch (IOException e)
         {
@@ -34,7 +37,7 @@ internal static class NetworkOpener
         _ => new SwitchNetBackend(network.SocketPath!, log),
     };
 
-    private static NetImpairmentOptions Options(NetworkConfig network, ulong seed) => new()
+    private static NetImpairmentOptions Impairment(NetworkConfig network, ulong seed) => new()
     {
         Delay = network.Impairment.Delay,
         Jitter = network.Impairment.Jitter,

@@ -1,4 +1,6 @@
 using Doppel.Devices.Backends.Net;
+using Doppel.Devices.Backends.Net.User;
+using Doppel.Devices.Backends.Net.User.Policy;
 using Doppel.Devices.Virtio.Net;
 
 namespace Doppel.Networks;
@@ -11,6 +13,7 @@ internal static class NetworkRules
     {
         foreach (NetworkConfig network in networks)
         {
+            Options(network, problems);
             CheckAddress(network, problems);
             CheckImpairment(network.Impairment, problems);
             if (network.Kind == NetworkKind.Socket && string.IsNullOrEmpty(network.SocketPath))
@@ -18,10 +21,33 @@ internal static class NetworkRules
             if (network.QueuePairs is < 1 or > VirtioNet.MaxQueuePairs)
                 problems.Add($"--network: {network.QueuePairs} queues; give a number from 1 to {VirtioNet.MaxQueuePairs}");
         }
+        if (networks.Count(static n => n.Kind == NetworkKind.User) > 1)
+            problems.Add("--network user: one is enough, and several would all have the same addresses; leave the others out");
         foreach (IGrouping<string?, NetworkConfig> same in networks.GroupBy(static n => n.PcapPath, StringComparer.Ordinal))
         {
             if (same.Key is not null && same.Count() > 1) problems.Add($"--pcap {same.Key}: each network needs a file of its own");
         }
+    }
+
+    /// <summary>What a user network is made of.</summary>
+    public static UserNetworkOptions Options(NetworkConfig network, List<string> problems)
+    {
+        List<PublishedPort> publishes = [];
+        List<EgressRule> rules = [];
+        bool isUser = network.Kind == NetworkKind.User;
+        if (!isUser && network.Publish.Count > 0) problems.Add($"--publish {network.Publish[0]}: only a user network publishes ports; others have addresses that can be reached");
+        if (!isUser && (network.Allow.Count > 0 || network.Restrict)) problems.Add("--allow: only a user network knows where the guest goes; leave it out, or give --network user");
+        foreach (string text in network.Publish)
+        {
+            if (PublishedPort.TryParse(text, out PublishedPort? port, out string? error)) publishes.Add(port);
+            else problems.Add($"--publish: {error}");
+        }
+        foreach (string text in network.Allow)
+        {
+            if (EgressRule.TryParse(text, out EgressRule? rule, out string? error)) rules.Add(rule);
+            else problems.Add($"--allow: {error}");
+        }
+        return new UserNetworkOptions { Publishes = publishes, Allow = rules, Restrict = network.Restrict };
     }
 
     private static void CheckAddress(NetworkConfig network, List<string> problems)

@@ -24,7 +24,7 @@ public sealed class GuestFilesTests
         CpioEntry[] scripts = [.. Entries.Where(entry => (entry.Mode & 0xF000) == 0x8000
             && (((entry.Mode & AnyExecute) != 0 && entry.Data.AsSpan().StartsWith("#!"u8)) || entry.Path.EndsWith("/shell", StringComparison.Ordinal)))];
 
-        Assert.Equal(4, scripts.Length);
+        Assert.Equal(5, scripts.Length);
         Assert.All(scripts, script => Tool.Filter(script.Data, "sh", "-n"));
     }
 
