@@ -17,6 +17,8 @@ internal sealed record BenchOptions
           --repeat N        repetitions [default: 3]
           --quick           one repetition of half of the cases, about three minutes
           --output FOLDER   where guest.json and guest.svg go [default: artifacts/bench/guest/results]
+          --soak MINUTES    run the cases over and over on jit for this time, and compare what they print with the first round; with
+                            other engines in --engines, with theirs. `./dev soak` is short for it
           --list            names the cases
 
         Needs apt, qemu-system-misc, gcc, gcc-riscv64-linux-gnu, libc6-dev-riscv64-cross and e2fsprogs of Debian or a relative.
@@ -30,6 +32,9 @@ internal sealed record BenchOptions
 
     public string? Output { get; init; }
 
+    /// <summary>How long to soak; null for a benchmark.</summary>
+    public TimeSpan? Soak { get; init; }
+
     public bool ListOnly { get; init; }
 
     public bool HelpOnly { get; init; }
@@ -40,6 +45,7 @@ internal sealed record BenchOptions
     {
         string? engines = null, cases = null, output = null;
         int? repetitions = null;
+        TimeSpan? soak = null;
         bool quick = false, list = false, help = false;
         for (int i = 0; i < arguments.Count; i++)
         {
@@ -49,6 +55,7 @@ internal sealed record BenchOptions
                 case "--engines": engines = Value(); break;
                 case "--case" or "--cases": cases = Value(); break;
                 case "--repeat": repetitions = ParseCount(Value()); break;
+                case "--soak": soak = ParseMinutes(Value()); break;
                 case "--output": output = Value(); break;
                 case "--quick": quick = true; break;
                 case "--list": list = true; break;
@@ -58,10 +65,11 @@ internal sealed record BenchOptions
         }
         return new BenchOptions
         {
-            Engines = [.. Words(engines ?? "qemu,jit,native").Select(ParseEngine).Distinct()],
+            Engines = [.. Words(engines ?? (soak is null ? "qemu,jit,native" : "jit")).Select(ParseEngine).Distinct()],
             Cases = cases is null ? [.. CaseTable.All.Where(c => !quick || c.IsQuick)] : [.. Words(cases).Select(ParseCase).Distinct()],
             Repetitions = repetitions ?? (quick ? 1 : 3),
             Output = output,
+            Soak = soak,
             ListOnly = list,
             HelpOnly = help,
         };
@@ -73,6 +81,11 @@ internal sealed record BenchOptions
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
             ? count
             : throw new BenchException($"--repeat {text}: not a count");
+
+    private static TimeSpan ParseMinutes(string text) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double minutes)
+            ? TimeSpan.FromMinutes(minutes)
+            : throw new BenchException($"--soak {text}: not a number of minutes");
 
     private static EngineKind ParseEngine(string text) =>
         Enum.TryParse(text, ignoreCase: true, out EngineKind engine) && !char.IsAsciiDigit(text[0])

@@ -43,7 +43,9 @@ internal static class Program
         string work = Path.Combine(repository, "artifacts", "bench", "guest");
         GuestMaterial material = await new Workshop(Path.Combine(repository, "bench", "guest"), work)
             .PrepareAsync(options.Engines.Contains(EngineKind.Native), cancellation).ConfigureAwait(false);
-        await using var runner = new SuiteRunner(new EngineLaunch(material, repository), options);
+        var launch = new EngineLaunch(material, repository);
+        if (options.Soak is { } soak) return await new SoakRunner(launch, options).RunAsync(soak, cancellation).ConfigureAwait(false) ? 0 : 1;
+        await using var runner = new SuiteRunner(launch, options);
         SuiteResult result = await runner.RunAsync(cancellation).ConfigureAwait(false);
 
         var host = HostDescription.Read(material.Description);
