@@ -6,6 +6,7 @@
 
 enum { DEPTH = 64, ENTRIES = 2048, FIXED = 32, PIECE = 32768, STEPS = 32 };
 #define BILLION 1000000000L
+#define UTIME_NOW 0x3FFFFFFFL
 
 struct level { int folder; u32 at, length, path_length; u8 entries[ENTRIES] __attribute__((aligned(8))); };
 struct pull { u32 flags, path_length; int file, depth; char path[PATH_MAX]; struct level levels[DEPTH]; };
@@ -243,7 +244,7 @@ void push_entry(struct channel *channel, const u8 *bytes, u32 length)
 	if (error >= 0) {
 		u64 modified = get64(bytes + 24);
 		push->mode = get32(bytes), push->uid = get32(bytes + 4), push->gid = get32(bytes + 8);
-		push->modified = (struct timespec){ (i64)(modified / BILLION), (i64)(modified % BILLION) };
+		push->modified = (struct timespec){ (i64)(modified / BILLION), modified ? (i64)(modified % BILLION) : UTIME_NOW };
 		u32 at = push->base_length;
 		if (path_length && at && push->path[at - 1] != '/') push->path[at++] = '/';
 		memcpy(push->path + at, path, path_length + 1);

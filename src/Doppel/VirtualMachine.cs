@@ -26,7 +26,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         Console = new VirtualMachineConsole(_backends.Console, _milestones);
         Ports = _backends.Ports;
         _door = new AgentDoor(_backends.Vsock?.Host, Ports.GetValueOrDefault(AgentDoor.ConsolePort)?.Stream);
-        Agent = new GuestAgent(_door.ConnectAsync);
+        Agent = new GuestAgent(_door.ConnectAsync, () => _door.IsReady);
         _counters = new MachineCounters(_watch);
         _supervisor = new MachineSupervisor(config, engines, _backends, _counters, Console);
         _supervisor.Exit.ContinueWith(_ => _door.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

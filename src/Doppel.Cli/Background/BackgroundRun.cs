@@ -23,7 +23,7 @@ internal static class BackgroundRun
         using BoundedLog boot = new(folder.BootLog);
         await using VirtualMachine machine = await VirtualMachine.StartAsync(plan.Config with { Log = Console.Error.WriteLine });
         BackgroundStreams streams = BackgroundStreams.Connect(machine, plan, request, (console, boot));
-        using MachineHost host = MachineHost.Start(folder, held, machine, console);
+        using MachineHost host = MachineHost.Start(folder, held, machine, console, plan.Config.Time);
         Console.Out.WriteLine(BackgroundLaunch.ReadyLine);
         await Console.Out.FlushAsync();
         BackgroundProcess.RedirectStreams(folder.ProcessLog);

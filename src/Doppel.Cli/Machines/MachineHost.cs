@@ -39,6 +39,9 @@ internal sealed class MachineHost : IDisposable
         _listener.Listen();
     }
 
+    /// <summary>True if the machine's time is the host's, so that the guest's clock is set when it goes on after a pause.</summary>
+    internal bool FollowsClock { private get; init; }
+
     /// <summary>True if somebody has asked for the end, so that it is no surprise.</summary>
     internal string? StopReason { get; private set; }
 
@@ -47,9 +50,10 @@ internal sealed class MachineHost : IDisposable
     /// <param name="held">Its lock, given up on dispose.</param>
     /// <param name="machine">The machine.</param>
     /// <param name="console">Its console, or null if that belongs to this process's own terminal.</param>
-    internal static MachineHost Start(MachineFolder folder, FileStream held, VirtualMachine machine, ConsoleHub? console)
+    /// <param name="time">How the machine's time runs.</param>
+    internal static MachineHost Start(MachineFolder folder, FileStream held, VirtualMachine machine, ConsoleHub? console, TimePolicy time)
     {
-        MachineHost host = new(folder, held, machine, console);
+        MachineHost host = new(folder, held, machine, console) { FollowsClock = time == TimePolicy.RealTime };
         host.Save(host._state);
         _ = Task.Run(host.AcceptAsync);
         return host;
@@ -209,11 +213,27 @@ internal sealed class MachineHost : IDisposable
             return;
         }
         await (pause ? _machine.PauseAsync() : _machine.ResumeAsync());
+        if (!pause) await SetClockAsync();
         lock (_gate)
         {
             if (!_state.IsOver) Save(_state with { Status = wanted });
         }
         await AnswerAsync(stream, "ok");
+    }
+
+    // The guest's time of day has stood still. A guest that has no agent, or does not answer soon, keeps its own.
+    private async Task SetClockAsync()
+    {
+        if (!FollowsClock || !_machine.Agent.IsReady) return;
+        using CancellationTokenSource patience = new(s_farewell);
+        try
+        {
+            await _machine.Agent.SetTimeAsync((DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * 100, patience.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or GuestAgentException)
+        {
+            // It goes on with the time it has.
+        }
     }
 
     // Asks the guest to switch off, and pulls the plug when the time is over.

@@ -39,7 +39,7 @@ internal static class RunSession
         using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
         {
             await using VirtualMachine machine = await VirtualMachine.StartAsync(listener?.Attach(plan.Config) ?? plan.Config);
-            using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null) : null;
+            using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null, plan.Config.Time) : null;
             streams = GuestStreams.Connect(machine, plan, terminal, SerialStream(plan, request));
             FollowSize(machine, terminal);
             Task<VirtualMachineExit> end = machine.WaitForExitAsync();

@@ -27,13 +27,18 @@ public readonly record struct GuestClock(long Wall, long SinceBootNs);
 public sealed class GuestAgent
 {
     private readonly Func<CancellationToken, Task<AgentConnection>> _connect;
+    private readonly Func<bool> _isReady;
 
-    internal GuestAgent(Func<CancellationToken, Task<AgentConnection>> connect)
+    internal GuestAgent(Func<CancellationToken, Task<AgentConnection>> connect, Func<bool> isReady)
     {
         _connect = connect;
+        _isReady = isReady;
         Files = new GuestFileSystem(connect);
         Processes = new GuestProcessList(connect);
     }
+
+    /// <summary>True if the agent is there, so that requests need not wait for it.</summary>
+    public bool IsReady => _isReady();
 
     /// <summary>The guest's files.</summary>
     public GuestFileSystem Files { get; }
@@ -48,7 +53,7 @@ public sealed class GuestAgent
     public static async Task<GuestAgent> ConnectAsync(Stream stream, CancellationToken cancellationToken = default)
     {
         AgentConnection connection = await AgentConnection.OpenAsync(stream, cancellationToken).ConfigureAwait(false);
-        return new GuestAgent(_ => Task.FromResult(connection));
+        return new GuestAgent(_ => Task.FromResult(connection), () => !connection.Lost.IsCompleted);
     }
 
     /// <summary>Waits until the guest has booted so far that its agent answers.</summary>

@@ -84,8 +84,8 @@ public sealed class GuestFileSystem
     public Task WriteAsync(string path, ReadOnlyMemory<byte> content, UnixFileMode mode = PlainMode, CancellationToken cancellationToken = default) =>
         PushAsync(path, async input =>
         {
-            await SendEntryAsync(input, new GuestFileInfo("", GuestFileKind.File, mode, content.Length) { ModifiedNs = await NowAsync(cancellationToken).ConfigureAwait(false) }, cancellationToken)
-                .ConfigureAwait(false);
+            // Without a time of its own the file gets the guest's.
+            await SendEntryAsync(input, new GuestFileInfo("", GuestFileKind.File, mode, content.Length), cancellationToken).ConfigureAwait(false);
             await input.SendAsync(AgentFrameType.Data, content, Piece, cancellationToken).ConfigureAwait(false);
         }, cancellationToken);
 
@@ -167,9 +167,6 @@ public sealed class GuestFileSystem
         for (int count; (count = await content.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
             await input.SendAsync(AgentFrameType.Data, buffer.AsMemory(0, count), Piece, cancellationToken).ConfigureAwait(false);
     }
-
-    // The time of a file that never was on the host is the guest's.
-    private async Task<long> NowAsync(CancellationToken cancellationToken) => (await new GuestAgent(_connect).PingAsync(cancellationToken).ConfigureAwait(false)).Wall;
 
     private async Task<AgentPull> PullAsync(string path, AgentPull.Options options, CancellationToken cancellationToken)
     {

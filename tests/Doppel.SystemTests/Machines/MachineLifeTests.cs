@@ -114,6 +114,19 @@ public sealed class MachineLifeTests : IAsyncLifetime
     }
 
     [ToolFact("apt-get")]
+    public async Task Resume_SetsTheGuestsClock()
+    {
+        await _shed.StartAsync("web");
+        await _shed.DoAsync("exec", "web", "--", "true");
+        await _shed.DoAsync("pause", "web");
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        await _shed.DoAsync("resume", "web");
+        long before = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        long guest = long.Parse(await _shed.DoAsync("exec", "web", "--", "date", "+%s"), CultureInfo.InvariantCulture);
+        Assert.InRange(guest, before - 1, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1);
+    }
+
+    [ToolFact("apt-get")]
     public async Task Rm_OfARunningMachine_NeedsForce()
     {
         await _shed.StartAsync("web");

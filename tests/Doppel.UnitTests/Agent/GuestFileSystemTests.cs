@@ -31,6 +31,7 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
         Assert.Equal(content, await File.ReadAllBytesAsync(_guest["f"]));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_guest["f"]));
         Assert.Equal(content, await _agent.Files.ReadAsync(_guest["f"]));
+        Assert.True(File.GetLastWriteTimeUtc(_guest["f"]) > File.GetLastWriteTimeUtc(AgentProgram.Path));
     }
 
     [Fact]

@@ -65,7 +65,11 @@ public sealed class HostileAgentTests(ITestOutputHelper output) : IDisposable
     {
         (GuestAgent agent, Stream far) = await FakeAsync();
         GuestProcess process = await agent.StartAsync(new GuestExec("x"));
+        Task<GuestClock> ping = agent.PingAsync();
         for (int i = 0; i < 4; i++) await SendAsync(far, 1, AgentFrameType.Data, new byte[40_000]);
+        // Its answer came behind the data, so nothing of that was read before all of it was there.
+        await SendAsync(far, 2, AgentFrameType.Result, new byte[24]);
+        await ping;
         await Assert.ThrowsAsync<GuestAgentException>(() => process.StandardOutput.CopyToAsync(Stream.Null));
     }
 
