@@ -13,7 +13,6 @@ internal sealed class CodePage(ulong key)
 
     // Number of the unit that begins at each half-word, plus one: looked up at every exit that is not linked.
     private readonly ushort[] _numbers = new ushort[HalfWords];
-    private readonly Dictionary<int, List<int>> _incoming = [];
     private readonly Dictionary<int, nint> _replaced = [];
     private nint[] _units = new nint[8];
     private int _count;
@@ -47,19 +46,13 @@ internal sealed class CodePage(ulong key)
     }
 
     /// <summary>Lets a region take the place of the quick translation.</summary>
-    /// <returns>The links that lead to the latter.</returns>
-    internal IReadOnlyList<int> AddRegion(int offset, nint code)
+    /// <returns>The latter, or zero.</returns>
+    internal nint AddRegion(int offset, nint code)
     {
-        _replaced[offset] = TryFind(offset, out nint quick) ? quick : 0;
+        nint quick = TryFind(offset, out nint found) ? found : 0;
+        _replaced[offset] = quick;
         Set(offset, code);
-        return _incoming.Remove(offset, out List<int>? links) ? links : [];
-    }
-
-    /// <summary>Notes that a link leads to the quick translation of an offset, though a region would do.</summary>
-    internal void AddIncoming(int offset, int link)
-    {
-        if (!_incoming.TryGetValue(offset, out List<int>? links)) _incoming[offset] = links = [];
-        links.Add(link);
+        return quick;
     }
 
     private void Set(int offset, nint code)

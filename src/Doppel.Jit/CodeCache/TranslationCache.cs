@@ -16,6 +16,8 @@ internal sealed unsafe class TranslationCache : IDisposable
     // No unit is longer: 64 guest instructions of the most expensive kind, with their cold code.
     private const int MaxUnitBytes = 64 * 1024;
 
+    private const int RedirectionBytes = 5;
+
     // Links of regions are numbered from here, so that a region may be compiled while units are.
     private const int RegionLinks = 1 << 30;
 
@@ -120,14 +122,18 @@ internal sealed unsafe class TranslationCache : IDisposable
     }
 
     /// <summary>Lets a region be entered from now on: also by what is linked to the quick translation that it replaces.</summary>
-    internal void Publish(CompiledRegion region, CodePage page)
+    /// <returns>That translation, or zero.</returns>
+    internal nint Publish(CompiledRegion region, CodePage page)
     {
         int start = (int)(region.Code - _memory.Executable);
         foreach (JumpSite jump in region.Jumps) _regionLinks.Add(new Link(page, start + jump.Site, jump.Target, jump.QuickOnly));
         OptimisedRegions++;
         Bytes += region.Bytes;
         GuestInstructions += region.GuestCount;
-        foreach (int link in page.AddRegion(region.EntryOffset, region.Code)) LinkJump(link, region.Code);
+        if (page.IsDropped || page.HasRegion(region.EntryOffset)) return 0;
+        nint quick = page.AddRegion(region.EntryOffset, region.Code);
+        if (quick != 0) Redirect(quick, region.Code);
+        return quick;
     }
 
     /// <summary>Page and offset that an unlinked jump wants to go to, and whether only a quick translation will do.</summary>
@@ -145,7 +151,22 @@ internal sealed unsafe class TranslationCache : IDisposable
         // SAFETY: the site was recorded when the unit that contains it was emitted into this mapping, and is within one cache line.
         unsafe { Volatile.Write(ref Unsafe.AsRef<int>((void*)(_memory.Writable + link.Site)), distance); }
         Links++;
-        if (!link.QuickOnly && !link.Page.HasRegion(link.Target)) link.Page.AddIncoming(link.Target, number);
+    }
+
+    /// <summary>Where a quick translation begins after the jump that may lead away from it.</summary>
+    internal static nint BehindRedirection(nint quick) => quick + RedirectionBytes;
+
+    // Whoever knows the quick translation, by a link or a jump cache, comes to the region by its first instruction.
+    private void Redirect(nint quick, nint code)
+    {
+        nint site = _memory.Writable + (quick - _memory.Executable);
+        int distance = (int)(code - BehindRedirection(quick));
+        // SAFETY: units begin at multiples of 16 with five bytes that do nothing; the store replaces these and keeps the three behind.
+        unsafe
+        {
+            ref ulong first = ref Unsafe.AsRef<ulong>((void*)site);
+            Volatile.Write(ref first, (first & ~0xFF_FFFF_FFFFUL) | 0xE9 | ((ulong)(uint)distance << 8));
+        }
     }
 
     /// <summary>Bytes of a unit's code, for dumps.</summary>

@@ -31,13 +31,16 @@ internal sealed class UnitCompiler
         _system = new SystemEmitter(asm, layout, homes, _control);
     }
 
-    /// <summary>Emits the unit at the assembler's position.</summary>
+    /// <summary>
+    /// Emits the unit at the assembler's position, which is aligned to 8 bytes. It begins with room for a jump to what replaces it one day.
+    /// </summary>
     /// <param name="unit">Must end with an operation that leaves it.</param>
     /// <param name="firstLink">Number of the unit's first jump site.</param>
     /// <returns>The jumps that can be linked; valid until the next call.</returns>
     internal ReadOnlySpan<JumpSite> Compile(IrUnit unit, int firstLink)
     {
         if (_layout.Has(CompilerFeatures.DeadWrites)) DeadWrites.Remove(unit);
+        _asm.Nop5();
         Label entry = _asm.NewLabel();
         _asm.Bind(entry);
         _unit.Begin(entry, unit, firstLink);

@@ -201,6 +201,13 @@ internal sealed class Assembler : Encoder
 
     internal void Ret() => Byte(0xC3);
 
+    /// <summary>An instruction of five bytes that does nothing.</summary>
+    internal void Nop5()
+    {
+        Byte(0x0F);
+        Int32(0x00_00_44_1F);
+    }
+
     internal void Ldmxcsr(Mem mem) => EncodeRm(false, 0x0FAE, 2, mem);
 
     internal void Stmxcsr(Mem mem) => EncodeRm(false, 0x0FAE, 3, mem);

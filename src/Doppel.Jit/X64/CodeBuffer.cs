@@ -94,6 +94,18 @@ internal unsafe class CodeBuffer
         if (_at >= _limit) Overflow();
     }
 
+    /// <summary>Where the next instruction goes: there is room for the longest one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected byte* Room()
+    {
+        if (_at >= _limit) Overflow();
+        return _at;
+    }
+
+    /// <summary>Notes the end of an instruction that was written at <see cref="Room"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected void Written(byte* end) => _at = end;
+
     /// <summary>Distance to a bound label from the end of a field of the given size, or null.</summary>
     private protected int? BackwardDistance(Label label, int fieldSize) =>
         _labels[label.Id] < 0 ? null : _labels[label.Id] - (Position + fieldSize);

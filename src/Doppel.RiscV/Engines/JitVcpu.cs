@@ -29,7 +29,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     private bool _goesOn;
     private readonly ulong[] _goneOn = new ulong[Enum.GetValues<NativeExit>().Length];
 
-    internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, JitOptions options)
+    internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, (OptimiserThread Optimiser, JitOptions Options) translation)
         : base(index, platform, harts, sizeof(JitContext))
     {
         _context = (JitContext*)Hart.Context;
@@ -41,8 +41,8 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         _context->Frame.GoOnHelper = (nint)goOn;
         Hart.Engine = this;
         _core = new InterpreterCore(Hart);
-        _translator = new Translator(Hart, _context, options);
-        if (options.Verify) _verifier = new Verifier(Hart, _core, this);
+        _translator = new Translator(Hart, _context, translation.Optimiser, translation.Options);
+        if (translation.Options.Verify) _verifier = new Verifier(Hart, _core, this);
     }
 
     // Also how often the translator looks where the time goes.
@@ -166,28 +166,44 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     // Does what generated code does not, and finds where it goes on. Zero if the run loop is to be asked; the pc is in the state then.
     private nint GoOn(NativeExit exit)
     {
-        HartContext* c = Hart.Context;
         _goneOn[(int)exit]++;
-        Account(exit);
-        if (_verifier is { IsSearching: true }) return 0;
-        if (exit == NativeExit.Link && c->Budget > 0 && EndTicks - c->Ticks > Lifter.MaxInstructions)
-        {
-            nint linked = _translator.FindLinked(_context->Frame.ExitLink);
-            if (linked != 0) return Enter(linked);
-        }
-        if (exit == NativeExit.Lookup) JumpMisses++;
         if (exit == NativeExit.Interpret)
         {
-            _verifier?.End(interprets: true);
-            if (_context->Frame.ExitOffset == 0xFFE) _translator.Straddled(c->CodePage);
-            bool goesOn = Interpret();
-            _verifier?.Interpreted();
-            if (!goesOn && MustLookAround)
-            {
-                _goesOn = false;
-                return 0;
-            }
+            Account(exit);
+            if (_verifier is { IsSearching: true }) return 0;
+            if (StepAndLook()) return Continue();
+            _goesOn = false;
+            return 0;
         }
+        nint code = _context->Frame.Budget > 0 && _verifier is not { IsSearching: true } ? FindNext(exit) : 0;
+        if (code == 0) Account(exit);
+        return code;
+    }
+
+    // Runs one instruction that generated code left out. False if the run loop must look around.
+    private bool StepAndLook()
+    {
+        _verifier?.End(interprets: true);
+        if (_context->Frame.ExitOffset == 0xFFE) _translator.Straddled(Hart.Context->CodePage);
+        bool goesOn = Interpret();
+        _verifier?.Interpreted();
+        return goesOn || !MustLookAround;
+    }
+
+    // Nothing but the way on is missing: what was counted stays in the frame, and the floating-point unit as it is.
+    private nint FindNext(NativeExit exit)
+    {
+        ref NativeFrame frame = ref _context->Frame;
+        if (exit == NativeExit.Link) return _translator.FindLinked(frame.ExitLink);
+        JumpMisses++;
+        ulong pc = frame.ExitAddress & ~1UL;
+        Hart.Context->CodePage = pc & SoftTlb.PageMask;
+        return _translator.Find(pc);
+    }
+
+    private nint Continue()
+    {
+        HartContext* c = Hart.Context;
         if (c->Budget <= 0 || EndTicks - c->Ticks <= Lifter.MaxInstructions) return 0;
         ulong pc = c->State.Pc;
         c->CodePage = pc & SoftTlb.PageMask;

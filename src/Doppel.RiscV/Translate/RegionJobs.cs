@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Doppel.Core.Time;
 using Doppel.Jit.CodeCache;
 using Doppel.Jit.Ir;
@@ -5,21 +6,24 @@ using Doppel.Jit.Ir;
 namespace Doppel.RiscV.Translate;
 
 /// <summary>
-/// Compiles regions away from the hart's thread, one at a time for each hart: the hart hands over a copy of the page and goes on with the
-/// quick translation until the region is ready. Thread contract: the hart's own thread; the work itself is done on the thread pool.
+/// Compiles regions away from the hart's thread, a few at a time: the hart hands over copies of the pages and goes on with the quick
+/// translations until the regions are ready. Thread contract: the hart's own thread; the work itself is done on the machine's optimiser thread.
 /// </summary>
-internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions options, TranslationObserver? observer) : IDisposable
+internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool Shared) machine, JitOptions options, TranslationObserver? observer)
+    : IDisposable
 {
-    private const int MaxWaiting = 256, PageSize = 4096;
+    private const int MaxWaiting = 256, BatchSize = 16, PageSize = 4096;
 
-    private readonly RegionLifter _lifter = new(shared, options);
+    private readonly RegionLifter _lifter = new(machine.Shared, options);
     private readonly Queue<Request> _waiting = [];
-    private readonly byte[] _page = new byte[PageSize];
-    private readonly ManualResetEventSlim _idle = new(initialState: true);
-    private Request _request;
-    private CompiledRegion? _result;
-    private Exception? _failure;
+    private readonly List<Request> _batch = [];
+    private readonly List<Result> _results = [];
+    private readonly byte[] _pages = new byte[BatchSize * PageSize];
+    private readonly Lock _gate = new();
+    private ExceptionDispatchInfo? _failure;
+    private int _firstLink;
     private bool _isUnderWay;
+    private volatile bool _isReady;
 
     /// <summary>Asks for a region. Dropped if too many are waiting: what stays hot asks again.</summary>
     /// <returns>False if it was dropped.</returns>
@@ -30,53 +34,49 @@ internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions option
         return true;
     }
 
-    /// <summary>Takes a region that is ready.</summary>
-    /// <param name="page">The page that it belongs to.</param>
-    /// <returns>The region, or null.</returns>
-    internal CompiledRegion? Collect(out TranslatedPage? page)
+    /// <summary>Hands over the regions that are ready, in the order in which their links are numbered.</summary>
+    internal void Collect(Action<Result> take)
     {
-        page = null;
-        if (!_isUnderWay || !_idle.IsSet) return null;
+        if (!_isUnderWay || !_isReady) return;
         _isUnderWay = false;
-        if (_failure is not null) throw new InvalidOperationException("The optimiser failed", _failure);
-        page = _request.Page;
-        return _result;
+        _failure?.Throw();
+        foreach (Result result in _results) take(result);
     }
 
-    /// <summary>Begins with the next region that is still wanted, if none is under way.</summary>
-    /// <param name="firstLink">Number that its first jump will have.</param>
+    /// <summary>Begins with regions that are still wanted, if none are under way.</summary>
+    /// <param name="firstLink">Number that the first jump will have.</param>
     /// <param name="copy">Copies the bytes of a page.</param>
-    internal void Begin(int firstLink, Action<TranslatedPage, byte[]> copy)
+    internal void Begin(int firstLink, Action<TranslatedPage, Memory<byte>> copy)
     {
-        while (!_isUnderWay && !area.IsFull && _waiting.TryDequeue(out _request))
+        if (_isUnderWay || _waiting.Count == 0) return;
+        _batch.Clear();
+        while (_batch.Count < BatchSize && _waiting.TryDequeue(out Request request))
         {
-            if (_request.Page.Code.IsDropped || _request.Page.Code.HasRegion(_request.Offset)) continue;
-            copy(_request.Page, _page);
-            _isUnderWay = true;
-            _idle.Reset();
-            if (options.Has(JitFeatures.Background))
-                ThreadPool.UnsafeQueueUserWorkItem(static job => job.Self.Compile(job.Link), (Self: this, Link: firstLink), preferLocal: false);
-            else
-                Compile(firstLink);
+            if (request.Page.Code.IsDropped || request.Page.Code.HasRegion(request.Offset)) continue;
+            copy(request.Page, _pages.AsMemory(_batch.Count * PageSize, PageSize));
+            _batch.Add(request);
         }
+        if (_batch.Count == 0) return;
+        _firstLink = firstLink;
+        _isUnderWay = true;
+        _isReady = false;
+        if (options.Has(JitFeatures.Background)) machine.Thread.Post(CompileBatch);
+        else CompileBatch();
     }
-
-    /// <summary>What the last region was made of, if somebody observes.</summary>
-    internal string Made { get; private set; } = "";
 
     /// <summary>Measures the time that the optimiser works.</summary>
     internal HostStopwatch Watch { get; } = new();
 
-    /// <summary>Compiles a region at once.</summary>
-    internal CompiledRegion? CompileNow(in Request request, ReadOnlySpan<byte> bytes, int firstLink)
+    /// <summary>Compiles a region at once; null if there is no room or it is too long.</summary>
+    internal Result? CompileNow(in Request request, ReadOnlySpan<byte> bytes, int firstLink)
     {
         if (area.IsFull) return null;
         Watch.Start();
         IrRegion ir = _lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next);
         CompiledRegion? region = area.Compile(ir, firstLink);
-        Made = observer?.Describe(ir.Blocks, bytes) ?? "";
+        string text = region is null ? "" : observer?.Describe(ir.Blocks, bytes) ?? "";
         Watch.Stop();
-        return region;
+        return region is null ? null : new Result(region, request.Page, text);
     }
 
     /// <summary>Compiles no more than the first instructions of a region, at once and without loops. Nobody may be compiling.</summary>
@@ -86,32 +86,35 @@ internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions option
     /// <summary>Waits for what is under way and forgets it and everything that waits.</summary>
     internal void Cancel()
     {
-        _idle.Wait();
-        _isUnderWay = false;
-        _result = null;
+        lock (_gate) _isUnderWay = false;
         _waiting.Clear();
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        Cancel();
-        _idle.Dispose();
-    }
+    public void Dispose() => Cancel();
 
-    private void Compile(int firstLink)
+    // The gate is held while anything is written to the area: whoever takes it finds the optimiser at rest, and no batch begins afterwards.
+    private void CompileBatch()
     {
-        try
+        lock (_gate)
         {
-            _result = CompileNow(_request, _page, firstLink);
-        }
-        catch (InvalidOperationException e)
-        {
-            _failure = e;
-        }
-        finally
-        {
-            _idle.Set();
+            if (!_isUnderWay) return;
+            _results.Clear();
+            try
+            {
+                int link = _firstLink;
+                for (int i = 0; i < _batch.Count; i++)
+                {
+                    if (CompileNow(_batch[i], _pages.AsSpan(i * PageSize, PageSize), link) is not { } result) continue;
+                    link += result.Region.Jumps.Length;
+                    _results.Add(result);
+                }
+            }
+            catch (InvalidOperationException e)
+            {
+                _failure = ExceptionDispatchInfo.Capture(e);
+            }
+            _isReady = true;
         }
     }
 
@@ -120,4 +123,10 @@ internal sealed class RegionJobs(RegionArea area, bool shared, JitOptions option
     /// <param name="Offset">Offset of its entry on the page.</param>
     /// <param name="Next">First half-word and name of the page behind; zero names no page.</param>
     internal readonly record struct Request(TranslatedPage Page, int Offset, (ushort Half, ulong Page) Next);
+
+    /// <summary>A region that is ready.</summary>
+    /// <param name="Region">Its code.</param>
+    /// <param name="Page">The page that it belongs to, which may have been dropped meanwhile.</param>
+    /// <param name="Text">What it was made of, if somebody observes.</param>
+    internal sealed record Result(CompiledRegion Region, TranslatedPage Page, string Text);
 }

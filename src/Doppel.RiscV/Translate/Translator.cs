@@ -24,13 +24,14 @@ internal sealed unsafe class Translator : IDisposable
     private readonly Dictionary<ulong, TranslatedPage> _pages = [];
     private readonly FetchedPages _fetched;
     private readonly RegionJobs _regions;
-    private readonly Action<TranslatedPage, byte[]> _copyPage;
+    private readonly Action<TranslatedPage, Memory<byte>> _copyPage;
+    private readonly Action<RegionJobs.Result> _publish;
     private readonly JitOptions _options;
     private readonly TranslationObserver? _observer;
     private readonly bool _shared;
     private uint _seenWrites;
 
-    internal Translator(Hart hart, JitContext* context, JitOptions options)
+    internal Translator(Hart hart, JitContext* context, OptimiserThread optimiser, JitOptions options)
     {
         _hart = hart;
         _memory = hart.Platform.Memory;
@@ -38,8 +39,9 @@ internal sealed unsafe class Translator : IDisposable
         _options = options.Has(JitFeatures.Regions) ? options : options with { HotSamples = -1 };
         _observer = TranslationObserver.For(options);
         _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytes);
-        _regions = new RegionJobs(_cache.Regions, _shared, options, _observer);
+        _regions = new RegionJobs(_cache.Regions, (optimiser, _shared), options, _observer);
         _copyPage = CopyPage;
+        _publish = Publish;
         _lifter = new Lifter(_shared, options);
         _jumps = new JumpCaches(context) { IsOff = !options.Has(JitFeatures.JumpCache) };
         _fetched = new FetchedPages(hart, _jumps);
@@ -90,6 +92,7 @@ internal sealed unsafe class Translator : IDisposable
         if (codePage.IsDropped || !_pages.TryGetValue(codePage.Key, out TranslatedPage? page)) return 0;
         long flushes = _cache.Flushes;
         nint code = FindUnit(page, target, quickOnly);
+        if (quickOnly) code = TranslationCache.BehindRedirection(code);
         if (_cache.Flushes == flushes && _options.Has(JitFeatures.Chaining)) _cache.LinkJump(link, code);
         return code;
     }
@@ -101,7 +104,7 @@ internal sealed unsafe class Translator : IDisposable
     internal void Sample(ulong pc)
     {
         if (_options.HotSamples <= 0) return;
-        if (_regions.Collect(out TranslatedPage? ready) is { } region && ready is { Code.IsDropped: false }) Publish(region, ready);
+        _regions.Collect(_publish);
         _hart.Context->CodePage = pc & SoftTlb.PageMask;
         int offset = (int)(pc & 0xFFF);
         if (FindPage(pc, CurrentMode) is { } page && !page.Code.HasRegion(offset))
@@ -211,11 +214,10 @@ internal sealed unsafe class Translator : IDisposable
     private bool TryOptimiseNow(TranslatedPage page, int offset, out nint code)
     {
         _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        CompiledRegion? region = _regions.CompileNow(RequestOf(page, offset), bytes, _cache.NextRegionLink);
-        code = region?.Code ?? 0;
-        if (region is null) return false;
-        _cache.Publish(region, page.Code);
-        Observe(region, page);
+        RegionJobs.Result? result = _regions.CompileNow(RequestOf(page, offset), bytes, _cache.NextRegionLink);
+        code = result?.Region.Code ?? 0;
+        if (result is null) return false;
+        Publish(result);
         return true;
     }
 
@@ -225,19 +227,17 @@ internal sealed unsafe class Translator : IDisposable
         return new RegionJobs.Request(page, offset, FindNext(page, bytes));
     }
 
-    private void CopyPage(TranslatedPage page, byte[] copy) => _memory.TryRead(page.Gpa, copy);
+    private void CopyPage(TranslatedPage page, Memory<byte> copy) => _memory.TryRead(page.Gpa, copy.Span);
 
-    private void Publish(CompiledRegion region, TranslatedPage page)
+    // A page that was dropped takes its regions with it, but their links keep their numbers.
+    private void Publish(RegionJobs.Result result)
     {
-        bool wasKnown = page.Code.TryFind(region.EntryOffset, out nint quick);
-        _cache.Publish(region, page.Code);
-        Observe(region, page);
-        // Indirect jumps to the entry find the region from now on.
-        if (wasKnown) _jumps.Replace(quick, region.Code);
+        CompiledRegion region = result.Region;
+        nint quick = _cache.Publish(region, result.Page.Code);
+        if (quick != 0) _jumps.Replace(quick, region.Code);
+        _observer?.Add(
+            result.Page, region.EntryOffset, region.GuestCount, (region.Code, CodeOf(region.Code, region.Bytes)), ("region", result.Text));
     }
-
-    private void Observe(CompiledRegion region, TranslatedPage page) => _observer?.Add(
-        page, region.EntryOffset, region.GuestCount, (region.Code, CodeOf(region.Code, region.Bytes)), ("region", _regions.Made));
 
     // The cache is full: forget everything and begin again with the page at hand.
     private TranslatedPage Restart(TranslatedPage page)
