@@ -50,6 +50,10 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// <summary>The guest's processes, by way of its agent.</summary>
     public GuestProcessList Processes => Agent.Processes;
 
+    /// <summary>Ports of the host that lead to the guest, by its user networks.</summary>
+    public IReadOnlyList<VirtualMachinePublishedPort> PublishedPorts => [.. _backends.Networks.SelectMany(static n => n.Published)
+        .Select(static p => new VirtualMachinePublishedPort(p.HostAddress.ToString(), p.HostPort, p.GuestPort, p.IsUdp))];
+
     /// <summary>Sockets between host and guest.</summary>
     /// <exception cref="VirtualMachineException">The machine has none: <see cref="VirtualMachineConfig.Vsock"/> is null.</exception>
     public VirtualMachineVsock Vsock => _backends.Vsock is { } port ? new VirtualMachineVsock(port.Host)

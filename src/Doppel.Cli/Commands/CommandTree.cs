@@ -48,6 +48,7 @@ internal static class CommandTree
         ("logs",    LogsCommand.Create),
         ("ps",      PsCommand.CreateList),
         ("inspect", PsCommand.CreateInspect),
+        ("port",    PortCommand.Create),
         ("stop",    LifeCommands.CreateStop),
         ("kill",    LifeCommands.CreateKill),
         ("pause",   LifeCommands.CreatePause),

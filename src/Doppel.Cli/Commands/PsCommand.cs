@@ -58,7 +58,7 @@ internal static class PsCommand
 
     private static void PrintTable(IReadOnlyList<(MachineRecord Record, MachineState State)> machines, TextWriter output)
     {
-        string[][] rows = [["NAME", "IMAGE", "COMMAND", "CPUS", "MEMORY", "STATUS"], .. machines.Select(Row)];
+        string[][] rows = [["NAME", "IMAGE", "COMMAND", "CPUS", "MEMORY", "STATUS", "PORTS"], .. machines.Select(Row)];
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(r => r[column].Length))];
         foreach (string[] row in rows) output.WriteLine(string.Join("  ", row.Select((text, i) => text.PadRight(widths[i]))).TrimEnd());
     }
@@ -67,7 +67,8 @@ internal static class PsCommand
     {
         string command = machine.Record.Command.Count == 0 ? "-" : string.Join(' ', machine.Record.Command).ReplaceLineEndings(" ");
         if (command.Length > CommandWidth) command = command[..(CommandWidth - 1)] + "…";
-        return [machine.Record.Name, machine.Record.Image, command, $"{machine.Record.Cpus}", Sizes.Bytes(machine.Record.MemoryBytes), machine.State.Describe(DateTimeOffset.UtcNow)];
+        return [machine.Record.Name, machine.Record.Image, command, $"{machine.Record.Cpus}", Sizes.Bytes(machine.Record.MemoryBytes), machine.State.Describe(DateTimeOffset.UtcNow),
+            machine.State.IsOver ? "" : string.Join(", ", machine.State.Ports.Select(static p => $"{p.Host}->{p.Guest}"))];
     }
 
     private static void PrintJson(IEnumerable<(MachineRecord Record, MachineState State)> machines) => WriteJson(json =>

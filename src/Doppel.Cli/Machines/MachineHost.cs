@@ -32,7 +32,13 @@ internal sealed class MachineHost : IDisposable
         _lock = held;
         _machine = machine;
         _console = console;
-        _state = new MachineState { Status = MachineStatus.Running, Process = ProcessIdentity.Current, Started = DateTimeOffset.UtcNow };
+        _state = new MachineState
+        {
+            Status = MachineStatus.Running,
+            Process = ProcessIdentity.Current,
+            Started = DateTimeOffset.UtcNow,
+            Ports = [.. machine.PublishedPorts.Select(MachinePort.Of)],
+        };
         File.Delete(folder.ControlPath);
         _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         _listener.Bind(new UnixDomainSocketEndPoint(folder.ControlPath));

@@ -64,6 +64,32 @@ internal sealed record MachineRecord
     private static string[] ReadList(JsonElement json, string name) => [.. json.GetProperty(name).EnumerateArray().Select(static e => e.GetString()!)];
 }
 
+/// <summary>A port of the host that leads to a port of a machine's guest.</summary>
+internal sealed record MachinePort(string HostAddress, int HostPort, int GuestPort, string Protocol)
+{
+    /// <summary>The port of the guest, as in <c>80/tcp</c>.</summary>
+    internal string Guest => string.Create(CultureInfo.InvariantCulture, $"{GuestPort}/{Protocol}");
+
+    /// <summary>The port of the host, as in <c>127.0.0.1:8080</c>.</summary>
+    internal string Host => string.Create(CultureInfo.InvariantCulture, $"{(HostAddress.Contains(':', StringComparison.Ordinal) ? $"[{HostAddress}]" : HostAddress)}:{HostPort}");
+
+    internal static MachinePort Of(VirtualMachinePublishedPort port) => new(port.HostAddress, port.HostPort, port.GuestPort, port.IsUdp ? "udp" : "tcp");
+
+    internal void WriteTo(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("hostAddress", HostAddress);
+        json.WriteNumber("hostPort", HostPort);
+        json.WriteNumber("guestPort", GuestPort);
+        json.WriteString("protocol", Protocol);
+        json.WriteEndObject();
+    }
+
+    internal static MachinePort Read(JsonElement json) => new(
+        json.GetProperty("hostAddress").GetString()!, json.GetProperty("hostPort").GetInt32(), json.GetProperty("guestPort").GetInt32(),
+        json.GetProperty("protocol").GetString()!);
+}
+
 /// <summary>How a named machine is.</summary>
 internal enum MachineStatus
 {
@@ -96,6 +122,9 @@ internal sealed record MachineState
 
     internal int ExitCode { get; init; }
 
+    /// <summary>Ports of the host that lead to the guest.</summary>
+    internal IReadOnlyList<MachinePort> Ports { get; init; } = [];
+
     /// <summary>Why it ended, for people.</summary>
     internal string Reason { get; init; } = "";
 
@@ -112,6 +141,9 @@ internal sealed record MachineState
         if (Finished is { } finished) json.WriteString("finished", finished);
         json.WriteNumber("exitCode", ExitCode);
         json.WriteString("reason", Reason);
+        json.WriteStartArray("ports");
+        foreach (MachinePort port in Ports) port.WriteTo(json);
+        json.WriteEndArray();
     }
 
     internal static MachineState Read(JsonElement json) => new()
@@ -122,6 +154,7 @@ internal sealed record MachineState
         Finished = json.TryGetProperty("finished", out JsonElement finished) ? finished.GetDateTimeOffset() : null,
         ExitCode = json.GetProperty("exitCode").GetInt32(),
         Reason = json.GetProperty("reason").GetString()!,
+        Ports = [.. json.GetProperty("ports").EnumerateArray().Select(MachinePort.Read)],
     };
 
     /// <summary>What <c>ps</c> says, as in "Up 3 minutes" or "Exited (0) 2 hours ago".</summary>

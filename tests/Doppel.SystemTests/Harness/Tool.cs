@@ -14,6 +14,7 @@ internal static class Tool
     private static readonly Dictionary<string, string> s_packages = new(StringComparer.Ordinal)
     {
         ["tmux"] = "tmux",
+        ["curl"] = "curl",
         ["mkfs.ext4"] = "e2fsprogs",
         ["e2fsck"] = "e2fsprogs",
         ["debugfs"] = "e2fsprogs",

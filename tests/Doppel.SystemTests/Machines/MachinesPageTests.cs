@@ -7,7 +7,7 @@ namespace Doppel.SystemTests.Machines;
 /// <summary>The commands of docs/machines.md, one after the other, as a reader would type them.</summary>
 public sealed class MachinesPageTests
 {
-    [ToolFact("apt-get")]
+    [ToolFact("apt-get", "curl")]
     public async Task Page_EveryCommand_Works()
     {
         await DoppelCli.EnsureImageAsync();
@@ -22,6 +22,8 @@ public sealed class MachinesPageTests
         Assert.Contains("Linux doppel", output, StringComparison.Ordinal);
         Assert.Contains("uid=1000", output, StringComparison.Ordinal);
         Assert.Contains("<h1>hello</h1>", output, StringComparison.Ordinal);
+        Assert.Contains("80/tcp -> 127.0.0.1:", output, StringComparison.Ordinal);
+        Assert.Contains("\nhello\n", output, StringComparison.Ordinal);
         Assert.Contains("(paused)", output, StringComparison.Ordinal);
         Assert.Contains("Debian", await File.ReadAllTextAsync(shed.File("guest-release")), StringComparison.Ordinal);
     }

@@ -48,8 +48,9 @@ public sealed class MachineFolderTests : IDisposable
     {
         MachineFolder folder = MachineFolder.Create(_root.Path, Record("web"));
         using FileStream held = folder.TryLock()!;
-        folder.WriteState(new MachineState { Status = MachineStatus.Running, Process = ProcessIdentity.Current, Started = s_now });
+        folder.WriteState(new MachineState { Status = MachineStatus.Running, Process = ProcessIdentity.Current, Started = s_now, Ports = [new("::1", 8080, 80, "tcp")] });
         Assert.Equal(MachineStatus.Running, folder.ReadState().Status);
+        Assert.Equal(["80/tcp -> [::1]:8080"], folder.ReadState().Ports.Select(static p => $"{p.Guest} -> {p.Host}"));
         Assert.Equal(s_now, folder.ReadState().Started);
     }
 
