@@ -3,6 +3,7 @@ using Doppel.Cli.Commands;
 using Doppel.Cli.Completion;
 using Doppel.Cli.Output;
 using Doppel.Cli.Syntax;
+using Doppel.UnitTests.House;
 
 namespace Doppel.UnitTests.Cli;
 
@@ -51,6 +52,13 @@ public sealed class CommandLineTests
         CliException error = UsageErrors.From(s_root.Parse(["run", "--jit", options]));
         Assert.Equal(ExitStatus.Usage, error.Status);
         Assert.All(TranslatorConfig.Switches, s => Assert.Contains($"no-{s.Key}", error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Switches_OfTheTranslator_AreAllInTheManual()
+    {
+        string page = File.ReadAllText(Path.Combine(SourceFile.Root, "docs", "jit.md"));
+        Assert.All(TranslatorConfig.Switches, s => Assert.Contains($"| `no-{s.Key}` |", page, StringComparison.Ordinal));
     }
 
     [Fact]
