@@ -33,7 +33,7 @@ internal static class RunSession
     {
         using TranslationListener? listener = TranslationListener.Open(request.TraceFile, request.PerfMap);
         VirtualMachineExit? exit;
-        VirtualMachineStatistics statistics;
+        VirtualMachineStatistics? statistics;
         GuestStreams streams;
         int status;
         using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
@@ -47,12 +47,12 @@ internal static class RunSession
             exit = first == end ? await end : null;
             if (exit is not null) await Task.WhenAny(streams.Drained, streams.Interrupted, signals.Received);
             status = streams.Interrupted.IsCompleted ? await streams.Interrupted : signals.Received.IsCompleted ? await signals.Received : 0;
-            statistics = machine.GetStatistics();
+            statistics = request.Stats || request.Json ? machine.GetStatistics() : null;
             if (exit is not null) host?.Finish(0, "its process ended");
             if (exit is not null && plan.IsCommand && !streams.Control.InitBegan) ShowTail(machine);
         }
         if (status == 0 && exit is not null) status = StatusOf(exit, plan, streams.Control);
-        if (request.Stats || request.Json) StatisticsReport.Print(statistics, request.Json);
+        if (statistics is not null) StatisticsReport.Print(statistics, request.Json);
         return status;
     }
 

@@ -62,7 +62,8 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
             new("fill TLB", _context->Fills), new("link jump", _goneOn[(int)NativeExit.Link]),
             new("look up jump", _goneOn[(int)NativeExit.Lookup]), new("interpret", _goneOn[(int)NativeExit.Interpret]),
         ],
-        Interpreted = [.. _core.Stepped.Read()],
+        // Names are looked up at the end of every machine otherwise, for nobody.
+        Interpreted = new DeferredCounts(() => [.. _core.Stepped.Read()]),
     };
 
     internal TranslationCache Cache => _translator.Cache;
