@@ -35,6 +35,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
             case IrOp.FloatNegMulSub: EmitFused(inst, 0xBD); return true;
             case IrOp.FloatCopySign or IrOp.FloatCopySignNegated or IrOp.FloatXorSign: EmitSign(inst); return true;
             case IrOp.FloatEqual or IrOp.FloatLess or IrOp.FloatLessEqual: EmitCompare(inst); return true;
+            case IrOp.FloatMin or IrOp.FloatMax: EmitMinMax(inst); return true;
             case IrOp.FloatReadFlags: EmitReadFlags(inst.Dst); return true;
             case IrOp.FloatWriteFlags: EmitWriteFlags(inst); return true;
             default: return TryEmitConversion(inst);
@@ -279,8 +280,25 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
             a = Rax;
             wide = true;
         }
+        else if (!inst.Signed)
+        {
+            // What the host would take for a negative number.
+            Asm.Test(true, a, a);
+            Asm.Jcc(Cond.S, control.ColdInterpret(inst));
+        }
+        if (inst.Imm != 0) EmitExactCheck(inst, a, isDouble ? 10 : 39);
         Asm.ConvertFromInt(isDouble, wide, target, X1, a);
         WriteFloat(inst.Dst, target, boxed: !isDouble);
+    }
+
+    // An integer is exact if it has no more bits than the float, however it is rounded.
+    private void EmitExactCheck(in IrInst inst, Gpr value, int spare)
+    {
+        Asm.Mov(true, Rcx, value);
+        Asm.ShiftImm(Shift.Shl, true, Rcx, spare);
+        Asm.ShiftImm(Shift.Sar, true, Rcx, spare);
+        Asm.Op(Alu.Cmp, true, Rcx, value);
+        Asm.Jcc(Cond.Ne, control.ColdInterpret(inst));
     }
 
     // The host answers what it cannot represent with the sign bit alone; whether that is right is for the interpreter to say.
@@ -288,12 +306,60 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
     {
         RequireBoxed(inst, inst.A);
         Xmm a = ReadFloat(inst.A, X0);
-        Asm.ConvertToInt(inst.Imm == 1, inst.Size == 8, !inst.Word, Rax, a);
+        bool isDouble = inst.Size == 8;
+        var rounding = (IrRounding)inst.Imm;
+        if (!inst.Signed)
+        {
+            // Sign and exponent, as one number: of two to the 63rd on, of NaNs and of negative numbers the host knows nothing.
+            (int fraction, int limit) = isDouble ? (52, 1023 + 63) : (23, 127 + 63);
+            Asm.MoveFromXmm(isDouble, Rax, a);
+            Asm.ShiftImm(Shift.Shr, isDouble, Rax, fraction);
+            Asm.Op(Alu.Cmp, false, Rax, limit);
+            Asm.Jcc(Cond.Ae, control.ColdInterpret(inst));
+        }
+        if (rounding is IrRounding.Nearest or IrRounding.Down or IrRounding.Up)
+        {
+            Asm.RoundScalar(isDouble, X1, a, a, rounding - IrRounding.Nearest);
+            a = X1;
+        }
+        Asm.ConvertToInt(rounding != IrRounding.Dynamic, isDouble, !inst.Word, Rax, a);
         Asm.Op(Alu.Cmp, !inst.Word, Rax, 1);
         Asm.Jcc(Cond.O, control.ColdInterpret(inst));
+        if (rounding == IrRounding.NearestAway) EmitAway(isDouble, a);
         if (inst.Dst < 0) return;
         if (inst.Word) Asm.Extend(4, true, Rax, Rax);
         Write(inst.Dst, Rax);
+    }
+
+    // Twice what truncation to rax has cut off is below two: its integer part is what is missing. All of this is exact, so the flags stay
+    // what truncation made them.
+    private void EmitAway(bool isDouble, Xmm value)
+    {
+        Asm.Logic(VectorForms.XorOp, X1, X1, X1);
+        Asm.ConvertFromInt(isDouble, true, X1, X1, Rax);
+        Asm.Scalar(VectorForms.SubOp, isDouble, X1, value, X1);
+        Asm.Scalar(VectorForms.AddOp, isDouble, X1, X1, X1);
+        Asm.ConvertToInt(true, isDouble, true, Rcx, X1);
+        Asm.Op(Alu.Add, true, Rax, Rcx);
+    }
+
+    // The host's own gives the second operand for NaNs and for zeros of either sign; of equal numbers only zeros differ in a bit.
+    private void EmitMinMax(in IrInst inst)
+    {
+        bool isDouble = inst.Size == 8, isMin = inst.Op == IrOp.FloatMin;
+        RequireBoxed(inst, inst.A);
+        RequireBoxed(inst, inst.B);
+        Label differ = Asm.NewLabel(), done = Asm.NewLabel();
+        Xmm a = ReadFloat(inst.A, X0), b = ReadFloat(inst.B, X1);
+        Asm.CompareXmm(false, isDouble, a, b);
+        Asm.Jcc(Cond.P, control.ColdInterpret(inst));
+        Asm.Jcc(Cond.Ne, differ, isShort: true);
+        Asm.Logic(isMin ? VectorForms.OrOp : VectorForms.AndOp, X0, a, b);
+        Asm.Jmp(done, isShort: true);
+        Asm.Bind(differ);
+        Asm.Scalar(isMin ? VectorForms.MinOp : VectorForms.MaxOp, isDouble, X0, a, b);
+        Asm.Bind(done);
+        WriteFloat(inst.Dst, X0, boxed: !isDouble);
     }
 
     private void EmitFromBits(in IrInst inst)

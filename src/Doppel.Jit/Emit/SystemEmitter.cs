@@ -28,7 +28,7 @@ internal sealed class SystemEmitter(Assembler asm, ContextLayout layout, HomeMap
     private void EmitRead(in IrInst inst)
     {
         Gpr target = Target(inst.Dst, Rax);
-        Asm.Load(8, false, target, Context((int)inst.Imm));
+        Asm.Load(inst.Size == 0 ? 8 : inst.Size, false, target, Context((int)inst.Imm));
         Write(inst.Dst, target);
     }
 

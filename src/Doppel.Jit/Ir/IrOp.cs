@@ -82,15 +82,15 @@ internal enum IrOp : byte
     /// <summary>Goes to the interpreter unless the dynamic rounding mode is Imm.</summary>
     RoundingGuard,
     FloatAdd, FloatSub, FloatMul, FloatDiv, FloatSqrt, FloatMulAdd, FloatMulSub, FloatNegMulAdd, FloatNegMulSub,
-    FloatCopySign, FloatCopySignNegated, FloatXorSign, FloatEqual, FloatLess, FloatLessEqual,
+    FloatCopySign, FloatCopySignNegated, FloatXorSign, FloatMin, FloatMax, FloatEqual, FloatLess, FloatLessEqual,
 
     /// <summary>Dst (float, Size) = A (float of the other size).</summary>
     FloatConvert,
 
-    /// <summary>Dst (float, Size) = A (integer of 32 bits with Word, else 64; signed).</summary>
+    /// <summary>Dst (float, Size) = A (integer of 32 bits with Word, else 64; Signed). With Imm 1 the interpreter does what is not exact.</summary>
     FloatFromInt,
 
-    /// <summary>Dst = A (float, Size) to signed 32 bits with Word, else 64; truncates with Imm 1, else the dynamic rounding.</summary>
+    /// <summary>Dst = A (float, Size) to 32 bits with Word, else 64; Signed; rounds as Imm, an <see cref="IrRounding"/>, says.</summary>
     FloatToInt,
 
     /// <summary>Dst (float) = bits of A.</summary>
@@ -99,7 +99,7 @@ internal enum IrOp : byte
     /// <summary>Dst = bits of A (float), sign-extended from Size.</summary>
     FloatToBits,
 
-    /// <summary>Dst = the 64 bits at context offset Imm.</summary>
+    /// <summary>Dst = the 64 bits at context offset Imm, or as many bytes as Size says, zero-extended.</summary>
     ContextRead,
 
     /// <summary>The 64 bits at context offset Imm = A, or else Link, with the lowest Size bits clear; Dst = their old value if there is one.</summary>
@@ -110,6 +110,17 @@ internal enum IrOp : byte
 
     /// <summary>Changes the control word as Size, a <see cref="ControlChange"/>, says by A, or else Imm; Dst = what was visible of it before.</summary>
     ControlWrite,
+}
+
+/// <summary>How <see cref="IrOp.FloatToInt"/> rounds; those from <see cref="Nearest"/> on are for 64 bits.</summary>
+internal enum IrRounding
+{
+    Dynamic,
+    Truncate,
+    Nearest,
+    Down,
+    Up,
+    NearestAway,
 }
 
 /// <summary>Relations of <see cref="IrOp.Branch"/>; the lowest bit negates.</summary>

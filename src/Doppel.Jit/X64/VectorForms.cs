@@ -63,5 +63,12 @@ internal static class VectorForms
     internal static void ConvertToInt(this Assembler asm, bool truncate, bool isDouble, bool wide, Gpr dst, Xmm src) =>
         asm.VexRr(new VexOp((byte)(truncate ? 0x2C : 0x2D), 1, ScalarPrefix(isDouble), wide), (int)dst, 0, (int)src);
 
+    /// <summary>Rounds to an integer: mode 0 nearest or even, 1 down, 2 up. Raises the inexact flag; the upper bits of dst come from upper.</summary>
+    internal static void RoundScalar(this Assembler asm, bool isDouble, Xmm dst, Xmm upper, Xmm src, int mode)
+    {
+        asm.VexRr(new VexOp((byte)(isDouble ? 0x0B : 0x0A), 3, 1), (int)dst, (int)upper, (int)src);
+        asm.Byte(mode);
+    }
+
     private static byte ScalarPrefix(bool isDouble) => (byte)(isDouble ? 3 : 2);
 }

@@ -5,7 +5,10 @@ namespace Doppel.RiscV.Translate;
 /// <summary>Lifts F and D. False means that the interpreter must do it.</summary>
 internal sealed class FloatLifter(UnitBuilder builder)
 {
-    private const uint RoundTowardZero = 1, DynamicRounding = 7;
+    private const uint RoundTowardZero = 1, RoundMaxMagnitude = 4, DynamicRounding = 7;
+
+    // By the guest's number.
+    private static readonly IrRounding[] s_roundings = [IrRounding.Nearest, IrRounding.Truncate, IrRounding.Down, IrRounding.Up, IrRounding.NearestAway];
 
     internal bool TryLift(in Operands o) => o.Opcode switch
     {
@@ -39,10 +42,19 @@ internal sealed class FloatLifter(UnitBuilder builder)
         return true;
     }
 
-    // CSRRS, CSRRW and CSRRWI of fflags, which isless() and much of libm use. Other CSRs are the interpreter's.
+    // Reading frm, and CSRRS, CSRRW and CSRRWI of fflags, which isless() and much of libm use. Other CSRs are the interpreter's.
     private bool LiftFlags(in Operands o)
     {
-        const uint Fflags = 1, Write = 1, Set = 2, WriteImmediate = 5;
+        const uint Fflags = 1, Frm = 2, Write = 1, Set = 2, WriteImmediate = 5;
+        if (o.Word >> 20 == Frm && o.Funct3 == Set && o.Rs1 == 0)
+        {
+            Guard();
+            if (o.Rd == 0) return true;
+            ref IrInst read = ref builder.AddWriting(IrOp.ContextRead, o.Rd);
+            read.Imm = JitContext.RoundingModeOffset;
+            read.Size = sizeof(uint);
+            return true;
+        }
         if (o.Word >> 20 != Fflags) return false;
         if (o.Funct3 == Set && o.Rs1 == 0)
         {
@@ -100,6 +112,10 @@ internal sealed class FloatLifter(UnitBuilder builder)
                 return true;
             case 4 when o.Funct3 <= 2: return LiftSign(o, format);
             case 0x14 when o.Funct3 <= 2: return LiftCompare(o, format);
+            case 5 when o.Funct3 <= 1:
+                Guard();
+                AddFloat(o.Funct3 == 0 ? IrOp.FloatMin : IrOp.FloatMax, o, format).B = Slot(o.Rs2);
+                return true;
             case 8: return LiftConvert(o, format);
             case 0x18: return LiftToInt(o, format);
             case 0x1A: return LiftFromInt(o, format);
@@ -153,29 +169,36 @@ internal sealed class FloatLifter(UnitBuilder builder)
         return true;
     }
 
-    // To signed integers only; the unsigned ones have ranges that the host cannot check.
+    // The unsigned 32 bits have a range that the host cannot check.
     private bool LiftToInt(in Operands o, uint format)
     {
-        if (o.Rs2 is not (0 or 2)) return false;
-        bool truncate = o.Funct3 == RoundTowardZero;
-        if (truncate) Guard();
+        const uint Word = 0, UnsignedWord = 1, Long = 2;
+        IrRounding rounding = o.Funct3 == RoundTowardZero ? IrRounding.Truncate : IrRounding.Dynamic;
+        if (o.Rs2 > 3 || o.Rs2 == UnsignedWord) return false;
+        if (o.Rs2 != Word && o.Funct3 <= RoundMaxMagnitude) rounding = s_roundings[o.Funct3];
+        if (rounding != IrRounding.Dynamic) Guard();
         else if (!TryGuardRounding(o)) return false;
         builder.Forget(o.Rd);
         ref IrInst inst = ref AddFloat(IrOp.FloatToInt, o, format);
         inst.Dst = UnitBuilder.Destination(o.Rd);
-        inst.Word = o.Rs2 == 0;
-        inst.Imm = truncate ? 1 : 0;
+        inst.Word = o.Rs2 == Word;
+        inst.Signed = o.Rs2 is Word or Long;
+        inst.Imm = (long)rounding;
         return true;
     }
 
     private bool LiftFromInt(in Operands o, uint format)
     {
-        // Unsigned 64 bits have no host instruction.
-        if (o.Rs2 > 2 || !TryGuardRounding(o)) return false;
+        const uint UnsignedWord = 1, UnsignedLong = 3;
+        if (o.Rs2 > 3 || o.Funct3 is 5 or 6) return false;
+        bool isWord = o.Rs2 <= UnsignedWord, isAlwaysExact = isWord && format == 1, mustBeExact = !isWord && o.Funct3 != DynamicRounding;
+        if (isAlwaysExact || mustBeExact) Guard();
+        else if (!TryGuardRounding(o)) return false;
         ref IrInst inst = ref AddFloat(IrOp.FloatFromInt, o, format);
         inst.A = UnitBuilder.Source(o.Rs1);
-        inst.Word = o.Rs2 <= 1;
-        inst.Signed = o.Rs2 != 1;
+        inst.Word = isWord;
+        inst.Signed = o.Rs2 is not (UnsignedWord or UnsignedLong);
+        inst.Imm = mustBeExact ? 1 : 0;
         return true;
     }
 

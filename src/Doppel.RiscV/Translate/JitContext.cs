@@ -36,6 +36,16 @@ internal unsafe struct JitContext
     /// <summary>Offset of <see cref="ZeroReady"/>.</summary>
     internal static int ZeroReadyOffset => sizeof(HartContext) + (2 * sizeof(ulong));
 
+    /// <summary>Offset of frm.</summary>
+    internal static int RoundingModeOffset
+    {
+        get
+        {
+            JitContext context;
+            return OffsetOf(&context, &context.Hart.State.Frm);
+        }
+    }
+
     /// <summary>Describes the context to the compiler.</summary>
     internal static ContextLayout DescribeLayout(JitContext* c, bool shared, JitOptions options)
     {

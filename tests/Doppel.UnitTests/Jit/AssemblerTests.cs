@@ -175,6 +175,8 @@ public sealed class AssemblerTests
         f.Asm.ConvertPrecision(true, x, y, z);
         f.Asm.ConvertFromInt(true, true, x, y, (Gpr)c);
         f.Asm.ConvertToInt(true, false, true, (Gpr)a, z);
+        f.Asm.RoundScalar(true, x, y, z, 1);
+        f.Asm.RoundScalar(false, x, y, z, 2);
         f.Asm.MoveToXmm(true, x, (Gpr)c);
         f.Asm.MoveFromXmm(false, (Gpr)a, z);
         f.Asm.LoadXmm(false, x, new Mem((Gpr)c, 64));
@@ -184,7 +186,7 @@ public sealed class AssemblerTests
         [
             $"vaddsd {p},{q},{r}", $"vsqrtss {p},{q},{r}", $"vandnps {p},{q},{r}", $"vfmadd231sd {p},{q},{r}", $"vfnmsub231ss {p},{q},{r}",
             $"vmovaps {p},{r}", $"vcomisd {p},{r}", $"vucomiss {p},{r}", $"vcvtsd2ss {p},{q},{r}", $"vcvtsi2sd {p},{q},{s_wide[c]}",
-            $"vcvttss2si {s_wide[a]},{r}", $"vmovq {p},{s_wide[c]}", $"vmovd {s_narrow[a]},{r}", $"vmovss {p},{at}", $"vmovsd {at},{p}",
+            $"vcvttss2si {s_wide[a]},{r}", $"vroundsd {p},{q},{r},1", $"vroundss {p},{q},{r},2", $"vmovq {p},{s_wide[c]}", $"vmovd {s_narrow[a]},{r}", $"vmovss {p},{at}", $"vmovsd {at},{p}",
         ], f.Disassemble());
     }
 
