@@ -29,7 +29,8 @@ internal static class BackgroundRun
         BackgroundProcess.RedirectStreams(folder.ProcessLog);
         VirtualMachineExit exit = await EndOfAsync(machine, signals.Received);
         await streams.Drained;
-        (int status, string reason) = Judge(exit, plan, streams.Control.Status, signals.Received.IsCompleted ? "its process was asked to end" : host.StopReason);
+        string? wish = signals.Received.IsCompleted ? "its process was asked to end" : host.StopReason;
+        (int status, string reason) = Judge(exit, plan, streams.Control.Status, wish);
         console.Dispose();
         host.Finish(status, reason);
         if (request.AutoRemove) folder.Delete();

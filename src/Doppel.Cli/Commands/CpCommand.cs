@@ -16,7 +16,8 @@ internal static class CpCommand
             Examples = [("doppel cp site web:/tmp", "a folder into the guest's /tmp"), ("doppel cp web:/etc/os-release .", "a file out of the guest")],
             Notes = ["A path of a guest is MACHINE:PATH. A path of the host that has a colon in it is written with a / before it, as in ./a:b."],
         };
-        Argument<string> source = new("SOURCE") { Description = "What to copy" }, target = new("TARGET") { Description = "Where to; a folder that is there takes the copy in" };
+        Argument<string> source = new("SOURCE") { Description = "What to copy" };
+        Argument<string> target = new("TARGET") { Description = "Where to; a folder that is there takes the copy in" };
         command.Arguments.Add(source);
         command.Arguments.Add(target);
         command.SetAction((result, cancellation) => RunAsync(result.GetValue(source)!, result.GetValue(target)!, cancellation));
@@ -34,7 +35,8 @@ internal static class CpCommand
     {
         (string? from, string sourcePath) = Split(source);
         (string? to, string targetPath) = Split(target);
-        if (from is null == to is null) throw CliException.Usage("one of the two paths is a machine's, the other the host's", "for instance `doppel cp notes.txt web:/tmp`");
+        if (from is null == to is null)
+            throw CliException.Usage("one of the two paths is a machine's, the other the host's", "for instance `doppel cp notes.txt web:/tmp`");
         MachineFolder machine = MachineRegistry.Open().Find((from ?? to)!);
         try
         {

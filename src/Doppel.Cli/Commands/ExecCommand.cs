@@ -34,7 +34,12 @@ internal static class ExecCommand
         Option<bool> both = new("-it", "-ti") { Description = "Both of these" };
         Option<string?> user = new("--user", "-u") { HelpName = "USER", Description = "Who runs it: a name of the guest, UID or UID:GID [default: root]" };
         Option<string?> folder = new("--workdir", "-w") { HelpName = "PATH", Description = "Folder of the guest to start in [default: /]" };
-        Option<string[]> variables = new("--env", "-e") { HelpName = "NAME=VALUE", Description = "Set a variable; may be given several times", AllowMultipleArgumentsPerToken = false };
+        Option<string[]> variables = new("--env", "-e")
+        {
+            HelpName = "NAME=VALUE",
+            Description = "Set a variable; may be given several times",
+            AllowMultipleArgumentsPerToken = false,
+        };
         command.Arguments.Add(name);
         foreach (Option option in (Option[])[input, terminal, both, user, folder, variables]) command.Options.Add(option);
         command.SetAction((result, cancellation) =>
@@ -77,11 +82,12 @@ internal static class ExecCommand
         try
         {
             await using GuestProcess process = await agent.StartAsync(exec, cancellation);
-            using IDisposable? resize = exec.Terminal ? HostTerminal.OnResize(() => process.Resize(TerminalSession.Size.Columns, TerminalSession.Size.Rows)) : null;
+            using IDisposable? resize = exec.Terminal
+                ? HostTerminal.OnResize(() => process.Resize(TerminalSession.Size.Columns, TerminalSession.Size.Rows)) : null;
             if (exec.HasInput) new Thread(() => Feed(process.StandardInput)) { IsBackground = true, Name = "doppel-input" }.Start();
             Task<int?> output = CopyAsync(process.StandardOutput, 1), error = CopyAsync(process.StandardError, 2);
             Task<GuestExit> end = process.WaitAsync(cancellation);
-            if (signals is not null) _ = signals.Received.ContinueWith(s => process.SendSignal(s.Result - 128), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            if (signals is not null) _ = PassSignalAsync(signals, process);
             await Task.WhenAny(end, FirstBrokenAsync(output, error));
             if (!end.IsCompleted) return BrokenPipe;
             GuestExit exit = await end;
@@ -93,6 +99,9 @@ internal static class ExecCommand
             return e.ErrorNumber switch { 0 => ExitStatus.Failure, 2 => NotFound, _ => NotExecutable };
         }
     }
+
+    private static async Task PassSignalAsync(StopSignals signals, GuestProcess process) =>
+        process.SendSignal(await signals.Received - ExitStatus.FromSignal(0));
 
     private static async Task FirstBrokenAsync(Task<int?> output, Task<int?> error)
     {

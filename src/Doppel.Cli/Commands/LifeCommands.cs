@@ -22,7 +22,12 @@ internal static class LifeCommands
             Examples = [("doppel stop web", "in order, within 10 seconds"), ("doppel stop -t 60 web db", "two of them, a minute each")],
         };
         Argument<string[]> names = MachineArguments.Several();
-        Option<double> time = new("--time", "-t") { HelpName = "SECONDS", Description = "How long the guest may take [default: 10]", DefaultValueFactory = static _ => 10 };
+        Option<double> time = new("--time", "-t")
+        {
+            HelpName = "SECONDS",
+            Description = "How long the guest may take [default: 10]",
+            DefaultValueFactory = static _ => 10,
+        };
         command.Arguments.Add(names);
         command.Options.Add(time);
         command.SetAction((result, cancellation) => MachineArguments.EachAsync(result.GetValue(names)!, result.InvocationConfiguration.Output, async machine =>
@@ -32,7 +37,10 @@ internal static class LifeCommands
 
     internal static Command CreateKill()
     {
-        DoppelCommand command = new("kill", "Pull a machine's plug.") { Examples = [("doppel kill web", "at once; what the guest has not written to disk is lost")] };
+        DoppelCommand command = new("kill", "Pull a machine's plug.")
+        {
+            Examples = [("doppel kill web", "at once; what the guest has not written to disk is lost")],
+        };
         Argument<string[]> names = MachineArguments.Several();
         command.Arguments.Add(names);
         command.SetAction((result, cancellation) => MachineArguments.EachAsync(
@@ -42,7 +50,8 @@ internal static class LifeCommands
 
     private static DoppelCommand CreateSimple(string verb, string description)
     {
-        DoppelCommand command = new(verb, description) { Examples = [($"doppel {verb} web", verb == "pause" ? "its time stands still too" : "from where it stopped")] };
+        string meaning = verb == "pause" ? "its time stands still too" : "from where it stopped";
+        DoppelCommand command = new(verb, description) { Examples = [($"doppel {verb} web", meaning)] };
         Argument<string[]> names = MachineArguments.Several();
         command.Arguments.Add(names);
         command.SetAction((result, cancellation) => MachineArguments.EachAsync(
@@ -52,7 +61,10 @@ internal static class LifeCommands
 
     internal static Command CreateWait()
     {
-        DoppelCommand command = new("wait", "Wait for the end of machines and print their exit statuses.") { Examples = [("doppel wait job", "prints the status of its command")] };
+        DoppelCommand command = new("wait", "Wait for the end of machines and print their exit statuses.")
+        {
+            Examples = [("doppel wait job", "prints the status of its command")],
+        };
         Argument<string[]> names = MachineArguments.Several();
         command.Arguments.Add(names);
         command.SetAction(async (result, cancellation) =>
@@ -110,7 +122,8 @@ internal static class LifeCommands
     private static async Task RemoveAsync(MachineFolder machine, bool force, CancellationToken cancellation)
     {
         bool isOver = machine.ReadState().IsOver;
-        if (!isOver && !force) throw new CliException($"machine {machine.Name} runs", $"stop it with `doppel stop {machine.Name}`, or remove it with `doppel rm -f {machine.Name}`");
+        string hint = $"stop it with `doppel stop {machine.Name}`, or remove it with `doppel rm -f {machine.Name}`";
+        if (!isOver && !force) throw new CliException($"machine {machine.Name} runs", hint);
         if (!isOver) await KillAsync(machine, TimeSpan.FromSeconds(5), cancellation);
         machine.Delete();
     }

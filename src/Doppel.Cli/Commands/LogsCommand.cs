@@ -15,7 +15,12 @@ internal static class LogsCommand
     {
         DoppelCommand command = new("logs", "Show what a machine has printed.")
         {
-            Examples = [("doppel logs web", "all of it"), ("doppel logs -f --tail 10 web", "the last lines, and what comes"), ("doppel logs --boot web", "the kernel's messages")],
+            Examples =
+            [
+                ("doppel logs web", "all of it"),
+                ("doppel logs -f --tail 10 web", "the last lines, and what comes"),
+                ("doppel logs --boot web", "the kernel's messages"),
+            ],
         };
         Argument<string> name = MachineArguments.One();
         Option<bool> follow = new("--follow", "-f") { Description = "Go on until the machine ends" };

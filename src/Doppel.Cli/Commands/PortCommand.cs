@@ -38,7 +38,8 @@ internal static class PortCommand
         }
         string wanted = guest.Contains('/', StringComparison.Ordinal) ? guest : guest + "/tcp";
         MachinePort[] found = [.. ports.Where(p => p.Guest == wanted)];
-        if (found.Length == 0) throw new CliException($"no port of the host leads to port {wanted} of {name}", "publish it with `doppel run --publish HOST:GUEST`");
+        if (found.Length == 0)
+            throw new CliException($"no port of the host leads to port {wanted} of {name}", "publish it with `doppel run --publish HOST:GUEST`");
         foreach (MachinePort port in found) output.WriteLine(port.Host);
         return ExitStatus.Success;
     }

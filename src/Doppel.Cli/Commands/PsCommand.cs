@@ -35,7 +35,10 @@ internal static class PsCommand
 
     internal static Command CreateInspect()
     {
-        DoppelCommand command = new("inspect", "Show all that is known of a machine, as JSON.") { Examples = [("doppel inspect web", "what it was started as, and how it is")] };
+        DoppelCommand command = new("inspect", "Show all that is known of a machine, as JSON.")
+        {
+            Examples = [("doppel inspect web", "what it was started as, and how it is")],
+        };
         Argument<string> name = MachineArguments.One();
         command.Arguments.Add(name);
         command.SetAction(result =>

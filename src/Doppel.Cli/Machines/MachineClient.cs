@@ -21,7 +21,8 @@ internal static class MachineClient
             await stream.WriteAsync(Encoding.UTF8.GetBytes(line + "\n"), cancellation);
             string answer = await ReadLineAsync(stream, cancellation);
             if (answer == "ok" || answer.StartsWith("ok ", StringComparison.Ordinal)) return (stream, answer.Length > 3 ? answer[3..] : "");
-            throw new CliException($"{folder.Name}: {(answer.StartsWith("error ", StringComparison.Ordinal) ? answer[6..] : "its process gave no answer")}", HintFor(folder, answer));
+            string reason = answer.StartsWith("error ", StringComparison.Ordinal) ? answer[6..] : "its process gave no answer";
+            throw new CliException($"{folder.Name}: {reason}", HintFor(folder, answer));
         }
         catch (IOException e)
         {

@@ -42,7 +42,10 @@ internal sealed class MachineFolder(string path)
     {
         MachineFolder folder = new(System.IO.Path.Combine(root, record.Name));
         if (System.Text.Encoding.UTF8.GetByteCount(folder.ControlPath) > LongestSocketPath)
-            throw new CliException($"{folder.ControlPath}: too long for a socket", $"take a shorter --name, or set {MachineRegistry.StateVariable} to a folder with a shorter path");
+        {
+            throw new CliException($"{folder.ControlPath}: too long for a socket",
+                $"take a shorter --name, or set {MachineRegistry.StateVariable} to a folder with a shorter path");
+        }
         CreatePrivate(folder.Path);
         try
         {
@@ -100,7 +103,8 @@ internal sealed class MachineFolder(string path)
         if (isNew) return new MachineState { Status = MachineStatus.Starting };
         string reason = state is null ? "its process did not start" : $"its process {state.Process.Id} was killed or crashed";
         if (new FileInfo(ProcessLog) is { Exists: true, Length: > 0 }) reason += $"; what it said is in {ProcessLog}";
-        return (state ?? new MachineState { Status = MachineStatus.Dead }) with { Status = MachineStatus.Dead, ExitCode = ExitStatus.FromSignal(9), Reason = reason };
+        state ??= new MachineState { Status = MachineStatus.Dead };
+        return state with { Status = MachineStatus.Dead, ExitCode = ExitStatus.FromSignal(9), Reason = reason };
     }
 
     /// <summary>Writes how it is; only by the machine's process.</summary>
@@ -172,7 +176,8 @@ internal sealed class MachineFolder(string path)
             using var document = JsonDocument.Parse(System.IO.File.ReadAllBytes(File(name)));
             return read(document.RootElement);
         }
-        catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException
+            or ArgumentException)
         {
             return null;
         }

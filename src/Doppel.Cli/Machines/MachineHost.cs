@@ -151,7 +151,8 @@ internal sealed class MachineHost : IDisposable
         }
         if (!await IsAgentReadyAsync())
         {
-            await AnswerAsync(stream, $"error the guest's agent has not answered for {s_bootPatience.TotalSeconds} seconds: the guest has not booted, or carries no agent");
+            string time = s_bootPatience.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+            await AnswerAsync(stream, $"error the guest's agent has not answered for {time} seconds: the guest has not booted, or carries no agent");
             return;
         }
         await AnswerAsync(stream, "ok");

@@ -30,7 +30,8 @@ internal sealed class MachineRegistry
     internal static MachineRegistry Open()
     {
         if (Environment.GetEnvironmentVariable(StateVariable) is { Length: > 0 } own) return new(Path.Combine(Path.GetFullPath(own), "machines"));
-        if (Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } state && Path.IsPathRooted(state)) return new(Path.Combine(state, "doppel", "machines"));
+        string? state = Environment.GetEnvironmentVariable("XDG_STATE_HOME");
+        if (!string.IsNullOrEmpty(state) && Path.IsPathRooted(state)) return new(Path.Combine(state, "doppel", "machines"));
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         if (home.Length == 0) throw new CliException("no folder for machines: HOME is not set", $"set {StateVariable} to a folder of yours");
         return new(Path.Combine(home, ".local", "state", "doppel", "machines"));
@@ -38,7 +39,9 @@ internal sealed class MachineRegistry
 
     /// <summary>All machines, by name.</summary>
     internal IEnumerable<MachineFolder> List() => Directory.Exists(Root)
-        ? Directory.EnumerateDirectories(Root).Where(static d => IsName(Path.GetFileName(d))).Order(StringComparer.Ordinal).Select(static d => new MachineFolder(d)) : [];
+        ? Directory.EnumerateDirectories(Root).Where(static d => IsName(Path.GetFileName(d))).Order(StringComparer.Ordinal)
+            .Select(static d => new MachineFolder(d))
+        : [];
 
     /// <summary>The machine of a name.</summary>
     /// <exception cref="CliException">There is none; the hint names those there are.</exception>
@@ -47,7 +50,8 @@ internal sealed class MachineRegistry
         MachineFolder folder = new(Path.Combine(Root, name));
         if (IsName(name) && folder.Exists) return folder;
         string[] names = [.. List().Select(static m => m.Name)];
-        throw new CliException($"there is no machine {name}", names.Length == 0 ? "start one with `doppel run -d --name NAME`" : $"there are: {string.Join(", ", names)}");
+        string hint = names.Length == 0 ? "start one with `doppel run -d --name NAME`" : $"there are: {string.Join(", ", names)}";
+        throw new CliException($"there is no machine {name}", hint);
     }
 
     /// <summary>Takes the record's name, or, where it has none, one that is free.</summary>

@@ -47,7 +47,10 @@ internal sealed class AgentConnection : IAsyncDisposable
             if (frame is not { Type: AgentFrameType.Hello, Length: 12 } || magic != AgentFrame.Magic)
                 throw new GuestAgentException("What answers in the guest is not Doppel's agent.");
             if (version != AgentFrame.Version)
-                throw new GuestAgentException($"The guest's agent speaks version {version} of the protocol, and this Doppel version {AgentFrame.Version}; pull the image again.");
+            {
+                throw new GuestAgentException($"The guest's agent speaks version {version} of the protocol, and this Doppel version {AgentFrame.Version}; "
+                    + "pull the image again.");
+            }
         }
         catch (EndOfStreamException e)
         {

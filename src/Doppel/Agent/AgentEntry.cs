@@ -68,7 +68,8 @@ internal static class AgentEntry
         int end = texts.IndexOf((byte)0);
         if (end < 0) return null;
         uint mode = BinaryPrimitives.ReadUInt32LittleEndian(entry);
-        return new GuestFileInfo(Encoding.UTF8.GetString(texts[..end]), KindOf(mode), (UnixFileMode)(mode & 0xFFF), Math.Max(0, BinaryPrimitives.ReadInt64LittleEndian(entry[16..])))
+        long size = Math.Max(0, BinaryPrimitives.ReadInt64LittleEndian(entry[16..]));
+        return new GuestFileInfo(Encoding.UTF8.GetString(texts[..end]), KindOf(mode), (UnixFileMode)(mode & 0xFFF), size)
         {
             UserId = BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]),
             GroupId = BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]),

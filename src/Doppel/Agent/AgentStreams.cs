@@ -67,8 +67,9 @@ internal sealed class AgentReadStream(AgentConnection connection, byte stream) :
     internal void Add(ReadOnlySpan<byte> bytes)
     {
         // One window, and what was granted again while it was under way.
-        if (Interlocked.Add(ref _waiting, bytes.Length) > 2 * AgentFrame.Window) End(new GuestAgentException("The guest's agent sent more than it was allowed to."));
-        else _pieces.Writer.TryWrite(bytes.ToArray());
+        bool isAllowed = Interlocked.Add(ref _waiting, bytes.Length) <= 2 * AgentFrame.Window;
+        if (isAllowed) _pieces.Writer.TryWrite(bytes.ToArray());
+        else End(new GuestAgentException("The guest's agent sent more than it was allowed to."));
     }
 
     internal void End(Exception? reason)

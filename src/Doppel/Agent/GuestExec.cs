@@ -56,7 +56,8 @@ public sealed record GuestExec
         payload.Write(head);
         foreach (string text in (string[])[User, WorkingDirectory, .. Arguments, .. Environment.Select(static v => $"{v.Key}={v.Value}")])
         {
-            if (text.Contains('\0', StringComparison.Ordinal)) throw new ArgumentException("a program's arguments cannot hold a NUL character", nameof(Arguments));
+            if (text.Contains('\0', StringComparison.Ordinal))
+                throw new ArgumentException("a program's arguments cannot hold a NUL character", nameof(Arguments));
             payload.Write(Encoding.UTF8.GetBytes(text));
             payload.WriteByte(0);
         }

@@ -108,7 +108,8 @@ public sealed class GuestFileSystem
         await PushAsync(target, async input =>
         {
             string real = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
-            foreach ((string file, GuestFileInfo entry) in HostTree.Walk(real)) await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
+            foreach ((string file, GuestFileInfo entry) in HostTree.Walk(real))
+                await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
         }, cancellationToken).ConfigureAwait(false);
     }
 

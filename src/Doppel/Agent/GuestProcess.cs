@@ -32,7 +32,8 @@ public sealed class GuestProcess : IAsyncDisposable
     public async Task<GuestExit> WaitAsync(CancellationToken cancellationToken = default)
     {
         AgentResult result = await _request.FinishAsync(_what, cancellationToken).ConfigureAwait(false);
-        return result.Kind == AgentResultKind.Signal ? new GuestExit(128 + (int)(result.Value & 127), (int)(result.Value & 127)) : new GuestExit((int)(result.Value & 255), 0);
+        int signal = (int)(result.Value & 127);
+        return result.Kind == AgentResultKind.Signal ? new GuestExit(128 + signal, signal) : new GuestExit((int)(result.Value & 255), 0);
     }
 
     /// <summary>Sends a signal to the program and to what it has started.</summary>

@@ -80,6 +80,9 @@ public sealed class GuestProcessList
     }
 
     // A guest that claims to be older than .NET can count is as old as that.
-    private static TimeSpan Time(ReadOnlySpan<byte> ticks) =>
-        TimeSpan.FromTicks((long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(ticks), long.MaxValue / TimeSpan.TicksPerSecond) * (TimeSpan.TicksPerSecond / TicksPerSecond));
+    private static TimeSpan Time(ReadOnlySpan<byte> bytes)
+    {
+        ulong ticks = Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(bytes), long.MaxValue / TimeSpan.TicksPerSecond);
+        return TimeSpan.FromTicks((long)ticks * (TimeSpan.TicksPerSecond / TicksPerSecond));
+    }
 }

@@ -17,7 +17,8 @@ internal static class HostTree
             if (entry.Kind == GuestFileKind.Other) continue;
             yield return (next.Path, entry);
             if (entry.Kind != GuestFileKind.Folder) continue;
-            foreach (FileSystemInfo child in new DirectoryInfo(next.Path).EnumerateFileSystemInfos().OrderByDescending(static c => c.Name, StringComparer.Ordinal))
+            DirectoryInfo folder = new(next.Path);
+            foreach (FileSystemInfo child in folder.EnumerateFileSystemInfos().OrderByDescending(static c => c.Name, StringComparer.Ordinal))
                 waiting.Push((child.FullName, GuestPath.Join(next.Relative, child.Name)));
         }
     }
@@ -26,7 +27,8 @@ internal static class HostTree
     {
         FileInfo file = new(path);
         bool isLink = file.LinkTarget is not null, isFolder = !isLink && Directory.Exists(path);
-        GuestFileKind kind = isLink ? GuestFileKind.Link : isFolder ? GuestFileKind.Folder : HostFileKind.IsPlain(path) ? GuestFileKind.File : GuestFileKind.Other;
+        GuestFileKind kind = isLink ? GuestFileKind.Link : isFolder ? GuestFileKind.Folder
+            : HostFileKind.IsPlain(path) ? GuestFileKind.File : GuestFileKind.Other;
         // A link has no permissions of its own, and the runtime would tell those of what it leads to.
         UnixFileMode mode = isLink ? LinkMode : file.UnixFileMode;
         return new GuestFileInfo(relative, kind, mode, kind == GuestFileKind.File ? file.Length : 0)

@@ -314,7 +314,7 @@ public sealed class VirtioVsock : IVirtioDevice
                 connection.Open();
                 break;
             case VsockOperation.Data when connection.State is VsockState.Open or VsockState.Closing:
-                if (!TryTakeData(connection, header.Length, chain)) Refuse(connection, header, "The guest sent more than it was allowed to.");
+                if (!connection.TryTakeData(chain, header.Length)) Refuse(connection, header, "The guest sent more than it was allowed to.");
                 break;
             case VsockOperation.CreditUpdate:
                 break;
@@ -327,7 +327,7 @@ public sealed class VirtioVsock : IVirtioDevice
                 if (((VsockShutdown)header.Flags & VsockShutdown.Both) == VsockShutdown.Both) Refuse(connection, header, failure: null);
                 break;
             case VsockOperation.Reset:
-                End(connection, ResetReason(connection));
+                End(connection, connection.ResetReason);
                 break;
             default:
                 Refuse(connection, header, "The guest sent a packet that is not valid.");
@@ -335,34 +335,10 @@ public sealed class VirtioVsock : IVirtioDevice
         }
     }
 
-    private static string? ResetReason(VsockConnection connection) => connection.State switch
-    {
-        VsockState.Opening => $"Nobody listens on port {connection.GuestPort} of the guest.",
-        VsockState.Closing => null,
-        _ => "The guest reset the connection.",
-    };
-
     private void Refuse(VsockConnection connection, in VsockHeader header, string? failure)
     {
         End(connection, failure);
         _replies.AddReset(header);
-    }
-
-    private static bool TryTakeData(VsockConnection connection, uint length, VirtQueueChain chain)
-    {
-        if (!connection.TryReceive(length)) return false;
-        if (connection.IsAbandoned)
-        {
-            connection.Drop(length);
-            return true;
-        }
-        for (uint done = 0; done < length;)
-        {
-            if (!chain.TryGetReadable(VsockHeader.Size + done, (int)(length - done), out ReadOnlySpan<byte> span)) return false;
-            connection.ToHost.TryWrite(span);
-            done += (uint)span.Length;
-        }
-        return true;
     }
 
     private bool CanSend()
@@ -403,7 +379,8 @@ public sealed class VirtioVsock : IVirtioDevice
     {
         if (_replies.TryTakeReset(out VsockHeader reset)) return Write(chain, reset);
         VsockConnection connection = _table.Next();
-        uint written = Write(chain, NextPacket(connection, (int)Math.Min(chain.WritableLength - VsockHeader.Size, VsockConnection.BufferSize), out int data));
+        int room = (int)Math.Min(chain.WritableLength - VsockHeader.Size, VsockConnection.BufferSize);
+        uint written = Write(chain, connection.NextPacket(_guestCid, room, out int data));
         uint end = written + (uint)data;
         while (written < end && chain.TryGetWritable(written, (int)(end - written), out Span<byte> span))
             written += (uint)connection.ToGuest.TryRead(span);
@@ -411,37 +388,6 @@ public sealed class VirtioVsock : IVirtioDevice
         if (connection.State == VsockState.Closing) Linger(connection);
         _table.LineUp(connection);
         return end;
-    }
-
-    private VsockHeader NextPacket(VsockConnection connection, int room, out int data)
-    {
-        VsockPending pending = (VsockPending)((byte)connection.Pending & -(byte)connection.Pending);
-        connection.Pending &= ~pending;
-        data = pending == 0 ? connection.NextData(room) : 0;
-        VsockShutdown shutdown = pending == 0 && data == 0 ? connection.NextShutdown : VsockShutdown.None;
-        VsockOperation operation = pending switch
-        {
-            VsockPending.Request => VsockOperation.Request,
-            VsockPending.Response => VsockOperation.Response,
-            VsockPending.CreditUpdate => VsockOperation.CreditUpdate,
-            VsockPending.CreditRequest => VsockOperation.CreditRequest,
-            _ => data != 0 ? VsockOperation.Data : VsockOperation.Shutdown,
-        };
-        connection.NoteAnnounced();
-        if (shutdown != 0) connection.NoteShutdown(shutdown);
-        return new VsockHeader
-        {
-            SourceCid = VsockHost.HostCid,
-            DestinationCid = _guestCid,
-            SourcePort = connection.HostPort,
-            DestinationPort = connection.GuestPort,
-            Type = VsockHeader.StreamType,
-            Operation = operation,
-            Length = (uint)data,
-            Flags = (uint)shutdown,
-            BufferSize = VsockConnection.BufferSize,
-            Forwarded = connection.Forwarded,
-        };
     }
 
     private static uint Write(VirtQueueChain chain, in VsockHeader header)

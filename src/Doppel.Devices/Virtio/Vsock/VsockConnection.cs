@@ -1,4 +1,5 @@
 using Doppel.Devices.Backends.Char;
+using Doppel.Devices.Virtio.Queue;
 
 namespace Doppel.Devices.Virtio.Vsock;
 
@@ -140,8 +141,13 @@ internal sealed class VsockConnection(VsockHost host, uint guestPort)
 
     private bool CanSendData => State == VsockState.Open && Waiting != 0 && Credit != 0;
 
-    /// <summary>Bytes of the next data packet.</summary>
-    internal int NextData(int room) => CanSendData ? (int)Math.Min((uint)Math.Min(Waiting, room), Credit) : 0;
+    /// <summary>What the host is told when the guest resets the connection now; null where that is no surprise.</summary>
+    internal string? ResetReason => State switch
+    {
+        VsockState.Opening => $"Nobody listens on port {GuestPort} of the guest.",
+        VsockState.Closing => null,
+        _ => "The guest reset the connection.",
+    };
 
     /// <summary>Both ends have agreed.</summary>
     internal void Open()
@@ -157,11 +163,42 @@ internal sealed class VsockConnection(VsockHost host, uint guestPort)
         _guestForwarded = header.Forwarded;
     }
 
-    /// <summary>Notes what the guest is told of the host's buffer.</summary>
-    internal void NoteAnnounced()
+    /// <summary>Takes the next packet to send: first those without bytes, then bytes, then the end. Ask <see cref="HasPacket"/> first.</summary>
+    /// <param name="guestCid">Address of the guest.</param>
+    /// <param name="room">Most bytes that may follow the header.</param>
+    /// <param name="data">How many do; note them with <see cref="NoteSent"/>.</param>
+    internal VsockHeader NextPacket(ulong guestCid, int room, out int data)
     {
+        VsockPending pending = (VsockPending)((byte)Pending & -(byte)Pending);
+        Pending &= ~pending;
+        data = pending == 0 && CanSendData ? (int)Math.Min((uint)Math.Min(Waiting, room), Credit) : 0;
+        VsockShutdown shutdown = pending == 0 && data == 0 ? NextShutdown : VsockShutdown.None;
+        VsockOperation operation = pending switch
+        {
+            VsockPending.Request => VsockOperation.Request,
+            VsockPending.Response => VsockOperation.Response,
+            VsockPending.CreditUpdate => VsockOperation.CreditUpdate,
+            VsockPending.CreditRequest => VsockOperation.CreditRequest,
+            _ => data != 0 ? VsockOperation.Data : VsockOperation.Shutdown,
+        };
+        // Every packet tells of the host's buffer.
         Volatile.Write(ref _announcedTaken, (int)Forwarded);
         Pending &= ~VsockPending.CreditUpdate;
+        if (shutdown != 0) Announced = shutdown;
+        if (shutdown == VsockShutdown.Both) State = VsockState.Closing;
+        return new VsockHeader
+        {
+            SourceCid = VsockHost.HostCid,
+            DestinationCid = guestCid,
+            SourcePort = HostPort,
+            DestinationPort = GuestPort,
+            Type = VsockHeader.StreamType,
+            Operation = operation,
+            Length = (uint)data,
+            Flags = (uint)shutdown,
+            BufferSize = BufferSize,
+            Forwarded = Forwarded,
+        };
     }
 
     internal void NoteSent(int count)
@@ -172,23 +209,26 @@ internal sealed class VsockConnection(VsockHost host, uint guestPort)
         if (Waiting != 0 && Credit == 0) Pending |= VsockPending.CreditRequest;
     }
 
-    internal void NoteShutdown(VsockShutdown what)
+    /// <summary>Takes the bytes of a packet of the guest's.</summary>
+    /// <returns>False if the guest was not allowed to send so many.</returns>
+    internal bool TryTakeData(VirtQueueChain chain, uint length)
     {
-        Announced = what;
-        if (what == VsockShutdown.Both) State = VsockState.Closing;
-    }
-
-    /// <summary>Counts bytes that the guest sends.</summary>
-    /// <returns>False if it was not allowed to send so many.</returns>
-    internal bool TryReceive(uint count)
-    {
-        if (count > BufferSize - (_received - Forwarded)) return false;
-        _received += count;
+        if (length > BufferSize - (_received - Forwarded)) return false;
+        _received += length;
+        // What comes for a stream that the host has closed counts as taken.
+        if (IsAbandoned)
+        {
+            Taken((int)length);
+            return true;
+        }
+        for (uint done = 0; done < length;)
+        {
+            if (!chain.TryGetReadable(VsockHeader.Size + done, (int)(length - done), out ReadOnlySpan<byte> span)) return false;
+            ToHost.TryWrite(span);
+            done += (uint)span.Length;
+        }
         return true;
     }
-
-    /// <summary>Bytes that came for a stream that the host has closed: they count as taken.</summary>
-    internal void Drop(uint count) => Taken((int)count);
 
     /// <summary>The guest will not send or not receive any more.</summary>
     internal void GuestShutdown(VsockShutdown what)
