@@ -29,7 +29,7 @@ internal sealed class Lifter
     private int _follow;
     private bool _lineEnds;
 
-    /// <param name="shared">True if other harts run at the same time, so that fences matter.</param>
+    /// <param name="shared">True if other harts or devices run at the same time, so that fences matter.</param>
     /// <param name="options">What is switched off.</param>
     internal Lifter(bool shared, JitOptions options)
     {

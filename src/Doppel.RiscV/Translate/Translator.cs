@@ -36,13 +36,15 @@ internal sealed unsafe class Translator : IDisposable
         _hart = hart;
         _memory = hart.Platform.Memory;
         _shared = hart.Platform.HartCount > 1;
+        // Devices work on threads of their own where time is not counted, and order rings in memory by the guest's fences.
+        bool ordered = _shared || !hart.Platform.Time.IsDeterministic;
         _options = options.Has(JitFeatures.Regions) ? options : options with { HotSamples = -1 };
         _observer = TranslationObserver.For(options);
         _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytes);
-        _regions = new RegionJobs(_cache.Regions, (optimiser, _shared), options, _observer);
+        _regions = new RegionJobs(_cache.Regions, (optimiser, ordered), options, _observer);
         _copyPage = CopyPage;
         _publish = Publish;
-        _lifter = new Lifter(_shared, options);
+        _lifter = new Lifter(ordered, options);
         _jumps = new JumpCaches(context) { IsOff = !options.Has(JitFeatures.JumpCache) };
         _fetched = new FetchedPages(hart, _jumps);
     }
