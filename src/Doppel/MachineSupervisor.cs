@@ -52,7 +52,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
     {
         SwitchOn(files, isReboot: false);
         _started = true;
-        _ = Task.Run(() => SuperviseAsync(files), CancellationToken.None);
+        _ = Task.Run(SuperviseAsync, CancellationToken.None);
         _cancelled = cancellationToken.Register(() => Post(static () => new VirtualMachineExit(VirtualMachineExitReason.Cancelled)));
         if (_config.Timeout is not { } timeout) return;
         _limit.Token.Register(() => Post(static () => new VirtualMachineExit(VirtualMachineExitReason.Timeout)));
@@ -109,7 +109,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
         await Task.WhenAny(done.Task, Exit).ConfigureAwait(false);
     }
 
-    private async Task SuperviseAsync(BootFiles files)
+    private async Task SuperviseAsync()
     {
         VirtualMachineExit? exit = null;
         try
@@ -122,7 +122,8 @@ internal sealed class MachineSupervisor : IAsyncDisposable
                 {
                     exit = null;
                     SwitchOff();
-                    SwitchOn(files, isReboot: true);
+                    // Read again rather than kept: a kernel and a RAM disk are tens of megabytes that nobody needs meanwhile.
+                    SwitchOn(BootFiles.Read(_config), isReboot: true);
                 }
             }
         }

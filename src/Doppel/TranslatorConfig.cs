@@ -19,6 +19,9 @@ public sealed record TranslatorConfig
     /// </summary>
     public bool Verify { get; init; }
 
+    /// <summary>Most memory for generated code in bytes, shared out evenly among the processors; at least 1 MiB for each. What is full is emptied.</summary>
+    public long CacheBytes { get; init; } = JitOptions.Default.CacheBytes;
+
     /// <summary>Receives every translation, on the thread of the processor that made it; null if nobody wants to know.</summary>
     public Action<TranslatedCode>? Translated { get; init; }
 
@@ -37,7 +40,7 @@ public sealed record TranslatorConfig
     {
         JitFeatures off = JitFeatures.None;
         foreach (string name in Off) off |= Find(name)!.Feature;
-        return JitOptions.Default with { Off = off, Verify = Verify, Translated = Translated, Trace = Trace };
+        return JitOptions.Default with { Off = off, CacheBytes = CacheBytes, Verify = Verify, Translated = Translated, Trace = Trace };
     }
 
     private static JitSwitch? Find(string name) => JitSwitch.All.FirstOrDefault(s => string.Equals(s.Name, name, StringComparison.Ordinal));

@@ -26,6 +26,16 @@ public sealed class RunCommandTests
     }
 
     [ToolFact("apt-get")]
+    public async Task Run_CodeCacheSmallerThanTheKernel_IsEmptiedAndGoesOn()
+    {
+        await DoppelCli.EnsureImageAsync();
+        CliResult result = await DoppelCli.RunAsync("run", "--engine", "jit", "--jit-cache", "6M", "--stats", "--json", "--", "uname", "-m");
+        Assert.Equal((0, "riscv64\n"), (result.Status, result.OutputText));
+        JsonElement translation = JsonDocument.Parse(result.Error).RootElement.GetProperty("translation");
+        Assert.InRange(translation.GetProperty("cacheFlushes").GetInt64(), 1, long.MaxValue);
+    }
+
+    [ToolFact("apt-get")]
     public async Task Run_CommandThatFails_GivesItsStatus()
         => Assert.Equal(7, (await DoppelCli.GuestAsync("sh", "-c", "exit 7")).Status);
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Doppel.Cli.Syntax;
 
 namespace Doppel.Cli.Commands;
 
@@ -13,6 +14,14 @@ internal sealed class TranslatorSyntax
         HelpName = "OPTION[,OPTION...]",
         Description = "Switch optimisations of the engine jit off, as in --jit no-chaining,no-homes; docs/jit.md lists them",
         CustomParser = ParseSwitches,
+    };
+
+    private readonly Option<long> _cache = new("--jit-cache")
+    {
+        HelpName = "SIZE",
+        Description = "Most memory for the code that jit generates, shared by the processors; a plain number counts MiB [default: 48M]",
+        CustomParser = ParseCache,
+        DefaultValueFactory = static _ => TranslatorConfig.Default.CacheBytes,
     };
 
     private readonly Option<bool> _verify = new("--verify")
@@ -36,7 +45,7 @@ internal sealed class TranslatorSyntax
         _jit.CompletionSources.Add([.. TranslatorConfig.Switches.Select(static s => Prefix + s.Key)]);
 
     /// <summary>The options, for the command.</summary>
-    internal IEnumerable<Option> Options => [_jit, _verify, _trace, _map];
+    internal IEnumerable<Option> Options => [_jit, _cache, _verify, _trace, _map];
 
     /// <summary>File of the trace, empty for standard error, null for none.</summary>
     internal string? TraceOf(ParseResult result) => result.GetResult(_trace) is null ? null : result.GetValue(_trace) ?? "";
@@ -45,7 +54,20 @@ internal sealed class TranslatorSyntax
 
     internal bool Verifies(ParseResult result) => result.GetValue(_verify);
 
-    internal TranslatorConfig Read(ParseResult result) => new() { Off = result.GetValue(_jit) ?? [], Verify = Verifies(result) };
+    internal TranslatorConfig Read(ParseResult result) => new()
+    {
+        Off = result.GetValue(_jit) ?? [],
+        CacheBytes = result.GetValue(_cache),
+        Verify = Verifies(result),
+    };
+
+    private static long ParseCache(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (MemorySize.TryParse(text, out ulong bytes) && bytes is >= 1 << 20 and <= 1UL << 40) return (long)bytes;
+        result.AddError($"--jit-cache {text}: not an amount of memory from 1M on, for instance 64M");
+        return 0;
+    }
 
     // Which names there are is the validator's business, what they look like ours.
     private static string[] ParseSwitches(ArgumentResult result)

@@ -39,6 +39,8 @@ internal static class RunSession
         using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
         {
             await using VirtualMachine machine = await VirtualMachine.StartAsync(listener?.Attach(plan.Config) ?? plan.Config);
+            // Kernel and RAM disk are in the guest now; their copies are most of this process's own memory.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
             using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null, plan.Config.Time) : null;
             streams = GuestStreams.Connect(machine, plan, terminal, SerialStream(plan, request));
             FollowSize(machine, terminal);

@@ -19,10 +19,13 @@ public sealed class InterpreterEngine : IRiscVEngine
 /// <summary>A hart that the interpreter runs.</summary>
 internal sealed unsafe class InterpreterVcpu : HartVcpu
 {
+    // 8 MiB of guest code in about 80 MiB.
+    private const int MaxPages = 2048;
+
     private readonly InterpreterCore _core;
 
     internal InterpreterVcpu(int index, RiscVPlatform platform, HartGroup harts)
-        : base(index, platform, harts, sizeof(HartContext)) => _core = new InterpreterCore(Hart);
+        : base(index, platform, harts, sizeof(HartContext)) => _core = new InterpreterCore(Hart, MaxPages);
 
     private protected override long SliceTicks => 4096;
 

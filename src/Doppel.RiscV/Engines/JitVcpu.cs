@@ -20,6 +20,9 @@ namespace Doppel.RiscV.Engines;
 /// </summary>
 internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
 {
+    // The interpreter has few instructions to do, and those are in few places.
+    private const int InterpretedPages = 256;
+
     private readonly JitContext* _context;
     private readonly InterpreterCore _core;
     private readonly Translator _translator;
@@ -40,7 +43,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         delegate* unmanaged<JitContext*, int, nint> goOn = &GoOn;
         _context->Frame.GoOnHelper = (nint)goOn;
         Hart.Engine = this;
-        _core = new InterpreterCore(Hart);
+        _core = new InterpreterCore(Hart, InterpretedPages);
         _translator = new Translator(Hart, _context, translation.Optimiser, translation.Options);
         if (translation.Options.Verify) _verifier = new Verifier(Hart, _core, this);
     }

@@ -12,9 +12,7 @@ namespace Doppel.RiscV.Interpreter;
 /// </summary>
 internal sealed unsafe class CodePageCache : IDisposable
 {
-    // 2,048 pages hold 8 MiB of guest code in about 80 MiB; a working set beyond that is decoded again now and then.
-    private const int MaxPages = 2048;
-
+    private readonly int _maxPages;
     private readonly Hart _hart;
     private readonly GuestMemory _memory;
     private readonly delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> _undecoded;
@@ -25,8 +23,10 @@ internal sealed unsafe class CodePageCache : IDisposable
 
     internal CodePageCache(Hart hart,
         delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> undecoded,
-        delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> pageEnd)
+        delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> pageEnd,
+        int maxPages)
     {
+        _maxPages = maxPages;
         _hart = hart;
         _memory = hart.Platform.Memory;
         _undecoded = undecoded;
@@ -42,7 +42,7 @@ internal sealed unsafe class CodePageCache : IDisposable
         ulong gpa = pa & SoftTlb.PageMask;
         if (_pages.TryGetValue(gpa, out CodePage? page)) return page.Instructions;
         if (!_memory.TryGetReadSpan(gpa, 4096, out ReadOnlySpan<byte> bytes)) return null;
-        if (_pages.Count >= MaxPages) DropAll();
+        if (_pages.Count >= _maxPages) DropAll();
         page = _free.TryPop(out CodePage? reused) ? reused : new CodePage();
         page.Gpa = gpa;
         Arm(page, bytes);
@@ -67,7 +67,7 @@ internal sealed unsafe class CodePageCache : IDisposable
         foreach (CodePage page in _pages.Values) _free.Push(page);
         Invalidations += (ulong)_pages.Count;
         _pages.Clear();
-        _hart.Mmu.FlushFetch();
+        _hart.Mmu.FlushDecoded();
     }
 
     public void Dispose()

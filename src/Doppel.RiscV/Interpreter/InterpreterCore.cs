@@ -21,12 +21,14 @@ internal sealed unsafe class InterpreterCore : IDisposable
     // the end of a page, so that everything else works as usual.
     private readonly DecodedInstruction* _scratch;
 
-    internal InterpreterCore(Hart hart)
+    /// <param name="hart">The hart to run.</param>
+    /// <param name="maxPages">Pages of code that are kept decoded, 40 KiB each; a working set beyond that is decoded again now and then.</param>
+    internal InterpreterCore(Hart hart, int maxPages)
     {
         _hart = hart;
         _context = hart.Context;
         _hart.Interpreter = this;
-        _pages = new CodePageCache(hart, &DecodeAndRun, &RunOverPageEnd);
+        _pages = new CodePageCache(hart, &DecodeAndRun, &RunOverPageEnd, maxPages);
         _scratch = (DecodedInstruction*)NativeMemory.AlignedAlloc((nuint)(3 * sizeof(DecodedInstruction)), 64);
     }
 

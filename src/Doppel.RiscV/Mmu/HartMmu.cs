@@ -126,9 +126,12 @@ internal sealed unsafe class HartMmu : IDisposable
     /// <summary>Empties the TLBs of instruction pages: also whenever decoded pages are dropped.</summary>
     internal void FlushFetch()
     {
-        _fetch.Clear();
         Follower?.Flushed();
+        FlushDecoded();
     }
+
+    /// <summary>Forgets where decoded instructions are; what an engine keeps of instruction addresses stays.</summary>
+    internal void FlushDecoded() => _fetch.Clear();
 
     /// <summary>Drops what the TLBs know of one page: SFENCE.VMA with an address.</summary>
     /// <param name="va">Address in the page.</param>

@@ -19,8 +19,17 @@ public sealed record JitOptions
     /// <summary>The defaults.</summary>
     public static JitOptions Default { get; } = new();
 
-    /// <summary>Size of the code cache of each hart in bytes.</summary>
-    public int CacheBytes { get; init; } = 64 << 20;
+    /// <summary>Smallest code cache of a hart in bytes.</summary>
+    public const int MinCacheBytes = 1 << 20;
+
+    /// <summary>
+    /// Most memory for the generated code of a machine in bytes; each hart has an equal part, but at least <see cref="MinCacheBytes"/>
+    /// (docs/decisions/0011-code-cache-per-hart.md). It is reserved at once and committed by use.
+    /// </summary>
+    public long CacheBytes { get; init; } = 48 << 20;
+
+    /// <summary>Size of the code cache of one of several harts, in bytes.</summary>
+    internal int CacheBytesOf(int harts) => (int)Math.Clamp(CacheBytes / harts & ~0xFFFL, MinCacheBytes, 1 << 30);
 
     /// <summary>
     /// How often code must be found running, at intervals of 32,768 instructions, before it is optimised; 0 optimises everything at once, a

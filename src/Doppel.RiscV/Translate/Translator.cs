@@ -40,7 +40,7 @@ internal sealed unsafe class Translator : IDisposable
         bool ordered = _shared || !hart.Platform.Time.IsDeterministic;
         _options = options.Has(JitFeatures.Regions) ? options : options with { HotSamples = -1 };
         _observer = TranslationObserver.For(options);
-        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytes);
+        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytesOf(hart.Platform.HartCount));
         _regions = new RegionJobs(_cache.Regions, (optimiser, ordered), options, _observer);
         _copyPage = CopyPage;
         _publish = Publish;

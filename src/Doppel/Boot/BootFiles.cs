@@ -4,7 +4,7 @@ using Doppel.Boot.Payloads;
 namespace Doppel.Boot;
 
 /// <summary>
-/// The contents of all files that a machine boots from, read and checked once: a reboot uses them again, even if the files have changed.
+/// The contents of all files that a machine boots from, read and checked when it is switched on; a reboot reads them again.
 /// </summary>
 internal sealed record BootFiles
 {
