@@ -103,17 +103,18 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
     // All registers come back as they were, so hot code goes on; if the interpreter must do the access, the context is made exact first.
     private void EmitFill(in ColdCode cold)
     {
-        Label fail = Asm.NewLabel();
-        Asm.MovImm(Rdx, cold.Value);
-        Asm.CallAbsolute(_stubs.FillKeep);
-        Asm.Test(true, Rax, Rax);
-        Asm.Jcc(Cond.E, fail, isShort: true);
-        Asm.Jmp(cold.Return);
-        Asm.Bind(fail);
+        EmitFilling(cold);
         EmitInterpret(cold.Value & 0xFFF, cold.Value >> NativeFrame.PackedBeforeShift);
     }
 
     private void EmitFillGroup(in ColdCode cold)
+    {
+        EmitFilling(cold);
+        EmitRequick(cold.Value & 0xFFF, cold.Extra);
+    }
+
+    // Goes back to hot code, or falls through where the access is not for it.
+    private void EmitFilling(in ColdCode cold)
     {
         Label fail = Asm.NewLabel();
         Asm.MovImm(Rdx, cold.Value);
@@ -122,7 +123,6 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
         Asm.Jcc(Cond.E, fail, isShort: true);
         Asm.Jmp(cold.Return);
         Asm.Bind(fail);
-        EmitRequick(cold.Value & 0xFFF, cold.Extra);
     }
 
     private void EmitRequick(int offset, int before)
