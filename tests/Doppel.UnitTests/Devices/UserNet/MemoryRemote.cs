@@ -21,6 +21,8 @@ internal sealed class MemoryRemote(TcpConnection connection, byte[] outgoing) : 
     /// <summary>True to end its own half after the last byte.</summary>
     internal bool Ends { get; set; } = true;
 
+    public bool IsConnected => false;
+
     public int Write(ReadOnlySpan<byte> data)
     {
         int count = Math.Min(Room, data.Length);

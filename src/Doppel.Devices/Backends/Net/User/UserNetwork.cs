@@ -212,7 +212,9 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
     }
 
     private bool IsToMany(IpAddress address)
-        => address.IsV4 ? address.V4 >= 0xe000_0000 || address == _context.Plan.Broadcast4 : address.Bits >> 120 == 0xff;
+        => address.IsV4
+            ? address.V4 >> 28 == 0xe || address.V4 == uint.MaxValue || address == _context.Plan.Broadcast4
+            : address.Bits >> 120 == 0xff;
 
     /// <summary>A program of the guest's that asked the name server by UDP.</summary>
     private sealed class DatagramClient(StackContext context, FlowKey key) : IDnsClient

@@ -27,19 +27,25 @@ internal sealed class GuestLink
     internal const int LongestPacket = 65535;
 
     private const int MostHeldBytes = 1 << 20;
+    private const int MostParked = 64;
     private const int OffloadFrom = 512;
     private const byte HopLimit = 64;
     private const byte NeighbourHopLimit = 255;
 
     private readonly byte[] _frame = new byte[HeaderLength.Network(v4: false) + LongestPacket];
     private readonly Queue<(byte[] Frame, NetOffload Offload)> _held = new();
+    private readonly Queue<(IpAddress To, byte[] Frame, NetOffload Offload)> _parked = new();
     private readonly AddressPlan _plan;
     private INetReceiver? _device;
     private NetCapabilities _guest;
     private int _heldBytes;
     private ushort _identification;
 
-    internal GuestLink(AddressPlan plan) => _plan = plan;
+    internal GuestLink(AddressPlan plan)
+    {
+        _plan = plan;
+        Neighbours.Found = SendParked;
+    }
 
     /// <summary>False while the guest gives no buffers: whoever can wait should.</summary>
     internal bool IsReady => _held.Count == 0;
@@ -73,18 +79,18 @@ internal sealed class GuestLink
     }
 
     /// <summary>Sends what was begun with <see cref="Begin"/>, in fragments if it is longer than a frame and no large segment.</summary>
-    /// <returns>False if it was dropped: the guest gives no buffers, or its Ethernet address is not known yet.</returns>
+    /// <returns>False if it was dropped because the guest gives no buffers.</returns>
     internal bool Send(in Route route, in Transport transport, int length)
     {
         bool v4 = route.Source.IsV4;
-        if (!TryFindMac(route, out EthernetAddress mac)) return false;
+        IpAddress? unknown = TryFindMac(route, out EthernetAddress mac) ? null : route.Destination;
         NetOffload offload = FinishChecksum(route, transport, length);
         WriteEthernet(mac, v4 ? EtherType.Ipv4 : EtherType.Ipv6);
         int header = v4 ? HeaderLength.Ipv4 : HeaderLength.Ipv6;
-        if (transport.SegmentSize == 0 && length > _plan.Mtu - header) return SendFragments(route, transport.Protocol, length);
+        if (transport.SegmentSize == 0 && length > _plan.Mtu - header) return SendFragments(route, transport.Protocol, length, unknown);
         if (v4) WriteIpv4(route, transport.Protocol, length, 0);
         else WriteIpv6(route, transport.Protocol, length);
-        return Deliver(_frame.AsSpan(0, HeaderLength.Ethernet + header + length), offload);
+        return Deliver(_frame.AsSpan(0, HeaderLength.Ethernet + header + length), offload, unknown);
     }
 
     /// <summary>Hands over what was held back.</summary>
@@ -104,11 +110,7 @@ internal sealed class GuestLink
         if (route.Via is not null) return true;
         if (route.Destination.IsV4 && (route.Destination == _plan.Broadcast4 || route.Destination.V4 == uint.MaxValue)) mac = EthernetAddress.Broadcast;
         else if (!route.Destination.IsV4 && route.Destination.Bits >> 120 == 0xff) mac = EthernetAddress.OfMulticast(route.Destination.Bits);
-        else if (!Neighbours.TryFind(route.Destination, out mac))
-        {
-            Resolve(route.Destination);
-            return false;
-        }
+        else return Neighbours.TryFind(route.Destination, out mac);
         return true;
     }
 
@@ -171,7 +173,7 @@ internal sealed class GuestLink
     }
 
     // Each fragment is moved to where the payload of the one frame begins; what has been sent is no longer needed there.
-    private bool SendFragments(in Route route, byte protocol, int length)
+    private bool SendFragments(in Route route, byte protocol, int length, IpAddress? unknown)
     {
         bool v4 = route.Source.IsV4, delivered = true;
         int room = (_plan.Mtu - (v4 ? HeaderLength.Ipv4 : HeaderLength.Ipv6 + HeaderLength.Ipv6Fragment)) & ~7;
@@ -188,7 +190,7 @@ internal sealed class GuestLink
             if (v4) WriteIpv4(route, protocol, part, (offset / 8) | (more ? 0x2000 : 0));
             else WriteIpv6(route, IpProtocol.Fragment, HeaderLength.Ipv6Fragment + part);
             int header = v4 ? HeaderLength.Ipv4 : HeaderLength.Ipv6 + HeaderLength.Ipv6Fragment;
-            delivered = Deliver(_frame.AsSpan(0, HeaderLength.Ethernet + header + part), default);
+            delivered = Deliver(_frame.AsSpan(0, HeaderLength.Ethernet + header + part), default, unknown);
         }
         return delivered;
     }
@@ -202,9 +204,36 @@ internal sealed class GuestLink
         return body[HeaderLength.Ipv6Fragment..];
     }
 
-    private bool Deliver(ReadOnlySpan<byte> frame, in NetOffload offload)
+    // Frames to somebody whose Ethernet address is not known wait until it answers (RFC 1122, 2.3.2.2); the oldest goes.
+    private bool Park(IpAddress to, ReadOnlySpan<byte> frame, in NetOffload offload)
+    {
+        if (_parked.Count == MostParked) _parked.Dequeue();
+        _parked.Enqueue((to, frame.ToArray(), offload));
+        // The question is written where the frame is, of which a fragment's successor needs the Ethernet header.
+        Resolve(to);
+        WriteEthernet(default, to.IsV4 ? EtherType.Ipv4 : EtherType.Ipv6);
+        return true;
+    }
+
+    private void SendParked(IpAddress address, EthernetAddress mac)
+    {
+        for (int i = _parked.Count; i > 0; i--)
+        {
+            (IpAddress To, byte[] Frame, NetOffload Offload) next = _parked.Dequeue();
+            if (next.To != address)
+            {
+                _parked.Enqueue(next);
+                continue;
+            }
+            mac.Write(next.Frame);
+            Deliver(next.Frame, next.Offload);
+        }
+    }
+
+    private bool Deliver(ReadOnlySpan<byte> frame, in NetOffload offload, IpAddress? unknown = null)
     {
         if (_device is null) return false;
+        if (unknown is { } address) return Park(address, frame, offload);
         if (_held.Count == 0 && _device.TryReceive(frame, offload)) return true;
         if (_heldBytes + frame.Length > MostHeldBytes) return false;
         _held.Enqueue((frame.ToArray(), offload));

@@ -13,10 +13,14 @@ internal sealed class NeighbourTable
     private IpAddress _lastAddress;
     private EthernetAddress _lastMac;
 
+    /// <summary>Raised when an address is known that was not before.</summary>
+    internal Action<IpAddress, EthernetAddress> Found { get; set; } = static (_, _) => { };
+
     internal void Learn(IpAddress address, EthernetAddress mac)
     {
         if (address == _lastAddress && mac == _lastMac) return;
-        if (!_entries.ContainsKey(address))
+        bool isNew = !_entries.ContainsKey(address);
+        if (isNew)
         {
             if (_entries.Count == Most) _entries.Remove(_order.Dequeue());
             _order.Enqueue(address);
@@ -24,6 +28,7 @@ internal sealed class NeighbourTable
         _entries[address] = mac;
         _lastAddress = address;
         _lastMac = mac;
+        if (isNew) Found(address, mac);
     }
 
     internal bool TryFind(IpAddress address, out EthernetAddress mac)

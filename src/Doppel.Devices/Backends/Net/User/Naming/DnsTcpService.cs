@@ -20,6 +20,8 @@ internal sealed class DnsTcpService(DnsForwarder forwarder, TcpConnection connec
     private bool _ended;
     private bool _closed;
 
+    public bool IsConnected => true;
+
     public int Write(ReadOnlySpan<byte> data)
     {
         int total = 0;

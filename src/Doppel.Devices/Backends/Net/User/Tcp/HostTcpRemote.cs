@@ -23,6 +23,8 @@ internal sealed class HostTcpRemote : ITcpRemote, ISocketOwner
         socket.SetNoDelay();
     }
 
+    public bool IsConnected => _connected;
+
     /// <summary>Starts to connect.</summary>
     internal static HostTcpRemote? TryConnect(StackContext context, IpEndpoint to, TcpConnection connection, out HostSocketError error)
     {

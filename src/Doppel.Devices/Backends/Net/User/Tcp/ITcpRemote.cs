@@ -22,6 +22,9 @@ internal enum RemoteRead : byte
 /// </summary>
 internal interface ITcpRemote
 {
+    /// <summary>True if the remote is there from the start: it will not tell that it is connected.</summary>
+    bool IsConnected { get; }
+
     /// <summary>Takes bytes of the guest, in order.</summary>
     /// <returns>How many; fewer than given if there is no room now, negative if the remote is gone.</returns>
     int Write(ReadOnlySpan<byte> data);

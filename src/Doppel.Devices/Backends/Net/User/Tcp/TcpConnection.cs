@@ -77,6 +77,7 @@ internal sealed class TcpConnection
         _table.HalfOpen++;
         _remote = remote;
         TakeSyn(syn);
+        if (remote.IsConnected) RemoteConnected();
     }
 
     /// <summary>A client of a published port opens: the guest is to be connected to.</summary>
