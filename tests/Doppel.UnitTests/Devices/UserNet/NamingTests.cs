@@ -179,14 +179,12 @@ public sealed class NamingTests
     {
         internal const int LongAnswer = 20_000;
 
-        private readonly Socket _datagrams = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        private readonly Socket _datagrams;
         private readonly TcpListener _streams;
 
         internal FakeResolver()
         {
-            _datagrams.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _streams = new TcpListener(Endpoint);
-            _streams.Start();
+            (_datagrams, _streams) = Listen();
             _ = ServeAsync();
             _ = ServeStreamsAsync();
         }
@@ -199,6 +197,27 @@ public sealed class NamingTests
         {
             _datagrams.Dispose();
             _streams.Dispose();
+        }
+
+        // A port that is free for datagrams may be taken for streams: ports are asked for until one is free for both.
+        private static (Socket Datagrams, TcpListener Streams) Listen()
+        {
+            while (true)
+            {
+                Socket datagrams = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+                datagrams.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+                TcpListener streams = new((IPEndPoint)datagrams.LocalEndPoint!);
+                try
+                {
+                    streams.Start();
+                    return (datagrams, streams);
+                }
+                catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+                {
+                    datagrams.Dispose();
+                    streams.Dispose();
+                }
+            }
         }
 
         private async Task ServeAsync()
