@@ -19,7 +19,7 @@ public sealed record TranslatorConfig
     /// </summary>
     public bool Verify { get; init; }
 
-    /// <summary>Most memory for generated code in bytes, shared out evenly among the processors; at least 1 MiB for each. What is full is emptied.</summary>
+    /// <summary>Most memory for generated code in bytes, which all processors share; at least 1 MiB. When it is full it is emptied.</summary>
     public long CacheBytes { get; init; } = JitOptions.Default.CacheBytes;
 
     /// <summary>Receives every translation, on the thread of the processor that made it; null if nobody wants to know.</summary>

@@ -2,7 +2,7 @@ namespace Doppel.Jit.CodeCache;
 
 /// <summary>
 /// The translated units of one page of guest code in one mode. Direct links never leave a page, so a page is dropped as a whole.
-/// Thread contract: the thread that owns the cache.
+/// Thread contract: as <see cref="TranslationCache"/>, but <see cref="TryFind"/> and <see cref="IsDropped"/> from any thread.
 /// </summary>
 internal sealed class CodePage(ulong key)
 {
@@ -16,18 +16,23 @@ internal sealed class CodePage(ulong key)
     private readonly Dictionary<int, nint> _replaced = [];
     private nint[] _units = new nint[8];
     private int _count;
+    private bool _isDropped;
 
     /// <summary>What the guest side knows the page by.</summary>
     internal ulong Key { get; } = key;
 
     /// <summary>True once its code must not be entered or linked any more.</summary>
-    internal bool IsDropped { get; set; }
+    internal bool IsDropped
+    {
+        get => Volatile.Read(ref _isDropped);
+        set => Volatile.Write(ref _isDropped, value);
+    }
 
     /// <summary>Finds the best code for an offset on the page.</summary>
     internal bool TryFind(int offset, out nint code)
     {
-        int number = _numbers[offset >> 1];
-        code = number == 0 ? 0 : _units[number - 1];
+        int number = Volatile.Read(ref _numbers[offset >> 1]);
+        code = number == 0 ? 0 : Volatile.Read(ref _units)[number - 1];
         return number != 0;
     }
 
@@ -57,12 +62,15 @@ internal sealed class CodePage(ulong key)
 
     private void Set(int offset, nint code)
     {
-        ref ushort number = ref _numbers[offset >> 1];
-        if (number == 0)
+        int number = _numbers[offset >> 1];
+        if (number != 0)
         {
-            if (_count == _units.Length) Array.Resize(ref _units, _count * 2);
-            number = (ushort)++_count;
+            _units[number - 1] = code;
+            return;
         }
-        _units[number - 1] = code;
+        // Who sees the number must find the unit.
+        if (_count == _units.Length) Array.Resize(ref _units, _count * 2);
+        _units[_count++] = code;
+        Volatile.Write(ref _numbers[offset >> 1], (ushort)_count);
     }
 }

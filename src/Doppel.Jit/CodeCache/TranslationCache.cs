@@ -8,8 +8,8 @@ using Doppel.Jit.X64;
 namespace Doppel.Jit.CodeCache;
 
 /// <summary>
-/// Generated code: bump allocation in one reserved stretch of memory, emptied as a whole when it is full. Thread contract: the thread of
-/// the vCPU that owns the cache, outside generated code; <see cref="Regions"/> says for itself.
+/// Generated code: bump allocation in one reserved stretch of memory, emptied as a whole when it is full. Thread contract: one thread at a
+/// time, while others may run what is there; <see cref="Regions"/> says for itself.
 /// </summary>
 internal sealed unsafe class TranslationCache : IDisposable
 {
@@ -91,7 +91,10 @@ internal sealed unsafe class TranslationCache : IDisposable
         _pages.Remove(page.Key);
     }
 
-    /// <summary>Forgets everything. Everybody who holds code addresses must forget them, too, and no region may be under way.</summary>
+    /// <summary>
+    /// Forgets everything. No region may be under way, everybody who holds code addresses must forget them, too, and nobody may run any of the
+    /// code once something else is compiled.
+    /// </summary>
     internal void Flush()
     {
         foreach (CodePage page in _pages.Values) page.IsDropped = true;
@@ -148,7 +151,8 @@ internal sealed unsafe class TranslationCache : IDisposable
     {
         Link link = LinkOf(number);
         int distance = (int)(code - (_memory.Executable + link.Site + 4));
-        // SAFETY: the site was recorded when the unit that contains it was emitted into this mapping, and is within one cache line.
+        // SAFETY: the site was recorded when the unit that contains it was emitted into this mapping, and where threads share the cache it lies
+        // within eight aligned bytes.
         unsafe { Volatile.Write(ref Unsafe.AsRef<int>((void*)(_memory.Writable + link.Site)), distance); }
         Links++;
     }

@@ -148,8 +148,9 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
     private protected void EmitLinkedJump(int target, bool quickOnly = false)
     {
         Label unlinked = Asm.NewLabel();
-        // The distance is patched while other threads may run it: it must not straddle a cache line.
-        while ((((int)Asm.Here + 1) & 63) > 60) Asm.Byte(0x90);
+        // The distance is patched while other threads may run it: only a store to eight aligned bytes is atomic for instruction fetches
+        // (AMD64 manual, volume 2, 7.6.1, "Asynchronous modification").
+        while (Layout.Shared && (((int)Asm.Here + 1) & 7) > 4) Asm.Byte(0x90);
         unit.Jumps.Add(new JumpSite(Asm.Position + 1, unlinked.Id, target) { QuickOnly = quickOnly });
         unit.Cold.Add(new ColdCode(ColdKind.Unlinked, unlinked, default, target, unit.FirstLink + unit.Jumps.Count - 1));
         Asm.Jmp(unlinked);

@@ -17,7 +17,7 @@ internal enum Attention
     Interrupt = 2,
 
     /// <summary>Another hart made code of a page: stores to it must take the slow path from now on.</summary>
-    FlushTlb = 4,
+    FollowArmings = 4,
 
     /// <summary>Another hart asks for FENCE.I and SFENCE.VMA.</summary>
     Fence = 8,

@@ -147,7 +147,7 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
                 Hart.Mmu.FlushAll();
                 Hart.InstructionFence = true;
             }
-            if ((attention & Attention.FlushTlb) != 0) Hart.Mmu.FlushData();
+            if ((attention & Attention.FollowArmings) != 0) Hart.Group.Follow(Hart);
             if ((attention & Attention.Exit) != 0) return VcpuExit.Requested;
         }
         if (Hart.InstructionFence)

@@ -10,6 +10,7 @@ public sealed class JitEngine(JitOptions options) : IRiscVEngine
 {
     private readonly HartGroup _harts = new();
     private readonly OptimiserThread _optimiser = new();
+    private MachineCode? _code;
 
     /// <summary>An engine with default options.</summary>
     public JitEngine()
@@ -32,6 +33,6 @@ public sealed class JitEngine(JitOptions options) : IRiscVEngine
         if (!IsSupported) throw new PlatformNotSupportedException("The engine jit needs an x86-64-v3 processor; use --engine interp");
         if (options.Verify && !platform.Time.IsDeterministic)
             throw new ArgumentException("Verification needs time that is counted in instructions, or the two engines would read different times", nameof(platform));
-        return new JitVcpu(hart, platform, _harts, (_optimiser, options));
+        return new JitVcpu(hart, platform, _harts, _code ??= new MachineCode(platform, _optimiser, options));
     }
 }

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using Doppel.Core.Diagnostics;
 using Doppel.Core.Memory;
 using Doppel.Jit.Abi;
-using Doppel.Jit.CodeCache;
 using Doppel.RiscV.Context;
 using Doppel.RiscV.Harts;
 using Doppel.RiscV.Interpreter;
@@ -32,7 +31,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     private bool _goesOn;
     private readonly ulong[] _goneOn = new ulong[Enum.GetValues<NativeExit>().Length];
 
-    internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, (OptimiserThread Optimiser, JitOptions Options) translation)
+    internal JitVcpu(int index, RiscVPlatform platform, HartGroup harts, MachineCode code)
         : base(index, platform, harts, sizeof(JitContext))
     {
         _context = (JitContext*)Hart.Context;
@@ -44,8 +43,8 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         _context->Frame.GoOnHelper = (nint)goOn;
         Hart.Engine = this;
         _core = new InterpreterCore(Hart, InterpretedPages);
-        _translator = new Translator(Hart, _context, translation.Optimiser, translation.Options);
-        if (translation.Options.Verify) _verifier = new Verifier(Hart, _core, this);
+        _translator = new Translator(Hart, _context, code);
+        if (code.Options.Verify) _verifier = new Verifier(Hart, _core, this);
     }
 
     // Also how often the translator looks where the time goes.
@@ -68,8 +67,6 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         // Names are looked up at the end of every machine otherwise, for nobody.
         Interpreted = new DeferredCounts(() => [.. _core.Stepped.Read()]),
     };
-
-    internal TranslationCache Cache => _translator.Cache;
 
     private protected override void RunGuest()
     {
@@ -121,6 +118,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         _goesOn = true;
         _verifier?.Begin();
         NativeExit exit = (NativeExit)enter(_context, code);
+        _translator.Leave();
         if (exit is NativeExit.Budget or NativeExit.BudgetIndirect)
         {
             Account(exit);
@@ -170,6 +168,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     // Does what generated code does not, and finds where it goes on. Zero if the run loop is to be asked; the pc is in the state then.
     private nint GoOn(NativeExit exit)
     {
+        _translator.Leave();
         _goneOn[(int)exit]++;
         if (exit == NativeExit.Interpret)
         {
@@ -211,8 +210,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         if (c->Budget <= 0 || EndTicks - c->Ticks <= Lifter.MaxInstructions) return 0;
         ulong pc = c->State.Pc;
         c->CodePage = pc & SoftTlb.PageMask;
-        nint code = _translator.FindKnown(pc);
-        if (code == 0) code = _translator.Find(pc);
+        nint code = _translator.Find(pc);
         return code == 0 ? 0 : Enter(code);
     }
 
@@ -231,6 +229,7 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     (byte[] Code, ulong Address, string Quality) ITranslatedRunner.Describe()
     {
         nint code = _translator.Find(Hart.Context->State.Pc);
+        _translator.Leave();
         (byte[] bytes, string quality) = _translator.Describe(code);
         return (bytes, (ulong)code, quality);
     }

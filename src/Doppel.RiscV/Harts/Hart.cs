@@ -19,6 +19,7 @@ internal sealed unsafe class Hart : IDisposable
     private bool _stopped = true;
     private bool _inGuest;
     private bool _disposed;
+    private ulong _seenArmings;
 
     /// <param name="index">Number of the hart.</param>
     /// <param name="platform">What it is connected to.</param>
@@ -73,15 +74,23 @@ internal sealed unsafe class Hart : IDisposable
     /// <summary>The engine's object for this hart, which finds itself here from inside generated code.</summary>
     internal object? Engine { get; set; }
 
-    /// <summary>A page was armed: no TLB may keep letting stores to it pass unseen. Other harts follow when they next look around.</summary>
-    internal void StoresMustReport(ulong gpa)
+    /// <summary>The harts of the machine; set before it runs.</summary>
+    internal HartGroup Group { get; set; } = new();
+
+    /// <summary>Number of the last arming of <see cref="Group"/> from which on stores of this hart report. Any thread.</summary>
+    internal ulong SeenArmings
     {
-        Mmu.ForbidStores(gpa);
-        CodeArmed();
+        get => Volatile.Read(ref _seenArmings);
+        set => Volatile.Write(ref _seenArmings, value);
     }
 
-    /// <summary>Tells the other harts of the machine to do the same; set by the engine.</summary>
-    internal Action CodeArmed { get; set; } = static () => { };
+    /// <summary>A page was armed: no TLB may keep letting stores to it pass unseen. Other harts follow when they next look around.</summary>
+    /// <returns>Number of the arming.</returns>
+    internal ulong StoresMustReport(ulong gpa)
+    {
+        Mmu.ForbidStores(gpa);
+        return Group.Report(this, gpa);
+    }
 
     /// <summary>Times that WFI slept.</summary>
     internal ulong Waits { get; set; }

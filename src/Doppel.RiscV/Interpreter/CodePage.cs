@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Doppel.RiscV.Context;
+using Doppel.RiscV.Harts;
 
 namespace Doppel.RiscV.Interpreter;
 
@@ -28,6 +29,12 @@ internal sealed unsafe class CodePage : IDisposable
 
     /// <summary>Code stamp of the page when decoding began: another value now means that the page was written.</summary>
     internal uint Stamp { get; set; }
+
+    /// <summary>Number of the arming in the <see cref="HartGroup"/> that belongs to the stamp.</summary>
+    internal ulong Arming { get; set; }
+
+    /// <summary>True once every store to the page changes the stamp; before that, its bytes tell whether it was written.</summary>
+    internal bool IsSettled { get; set; }
 
     /// <summary>The page's bytes when decoding began: what was written back unchanged need not be decoded again.</summary>
     internal byte[] Bytes { get; } = new byte[4096];

@@ -20,6 +20,7 @@ internal sealed unsafe class CodePageCache : IDisposable
     private readonly Dictionary<ulong, CodePage> _pages = [];
     private readonly Stack<CodePage> _free = new();
     private uint _seenWrites;
+    private bool _hasUnsettled;
 
     internal CodePageCache(Hart hart,
         delegate*<HartContext*, DecodedInstruction*, DecodedInstruction*> undecoded,
@@ -45,7 +46,8 @@ internal sealed unsafe class CodePageCache : IDisposable
         if (_pages.Count >= _maxPages) DropAll();
         page = _free.TryPop(out CodePage? reused) ? reused : new CodePage();
         page.Gpa = gpa;
-        Arm(page, bytes);
+        Arm(page);
+        bytes.CopyTo(page.Bytes);
         Clear(page);
         _pages.Add(gpa, page);
         return page.Instructions;
@@ -55,10 +57,17 @@ internal sealed unsafe class CodePageCache : IDisposable
     internal void Fence()
     {
         uint writes = _memory.CodeWrites;
-        // A store of another hart through a TLB entry from before the page was armed is not counted: with several harts, look at all pages.
-        if (writes == _seenWrites && _hart.Platform.HartCount == 1) return;
+        if (writes == _seenWrites && !_hasUnsettled) return;
         _seenWrites = writes;
-        foreach (CodePage page in _pages.Values) Refresh(page);
+        _hasUnsettled = false;
+        _hart.Group.Follow(_hart);
+        // Asked before any bytes are compared: what was stored unseen to a page that all have followed is visible.
+        ulong followed = _hart.Group.FindFollowed();
+        foreach (CodePage page in _pages.Values)
+        {
+            Refresh(page, followed);
+            _hasUnsettled |= !page.IsSettled;
+        }
     }
 
     /// <summary>Drops every page.</summary>
@@ -75,30 +84,30 @@ internal sealed unsafe class CodePageCache : IDisposable
         foreach (CodePage page in _pages.Values.Concat(_free)) page.Dispose();
     }
 
-    private void Refresh(CodePage page)
+    private void Refresh(CodePage page, ulong followed)
     {
         bool unwritten = Volatile.Read(ref Unsafe.AsRef<uint>(_memory.StampOf(page.Gpa))) == page.Stamp;
-        if (unwritten && _hart.Platform.HartCount == 1) return;
+        if (unwritten && page.IsSettled) return;
         if (!_memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes)) return;
-        if (unwritten && bytes.SequenceEqual(page.Bytes)) return;
-        // Armed before the bytes are compared: a store after this is noticed, one before it is seen.
-        uint stamp = GuestMemory.Arm(_memory.StampOf(page.Gpa));
-        _hart.StoresMustReport(page.Gpa);
-        if (bytes.SequenceEqual(page.Bytes))
+        if (unwritten && bytes.SequenceEqual(page.Bytes))
         {
-            page.Stamp = stamp;
+            page.IsSettled = page.Arming <= followed;
             return;
         }
+        // Armed before the bytes are compared: a store after this is noticed, one before it is seen.
+        Arm(page);
+        if (bytes.SequenceEqual(page.Bytes)) return;
         Invalidations++;
-        Arm(page, bytes);
+        bytes.CopyTo(page.Bytes);
         Clear(page);
     }
 
-    private void Arm(CodePage page, ReadOnlySpan<byte> bytes)
+    private void Arm(CodePage page)
     {
         page.Stamp = GuestMemory.Arm(_memory.StampOf(page.Gpa));
-        _hart.StoresMustReport(page.Gpa);
-        bytes.CopyTo(page.Bytes);
+        page.Arming = _hart.StoresMustReport(page.Gpa);
+        page.IsSettled = _hart.Platform.HartCount == 1;
+        _hasUnsettled |= !page.IsSettled;
     }
 
     private void Clear(CodePage page)

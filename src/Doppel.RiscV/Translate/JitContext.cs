@@ -28,6 +28,9 @@ internal unsafe struct JitContext
     /// <summary>Addresses of the jump cache of each mode in the current address space.</summary>
     internal fixed ulong JumpTables[Modes];
 
+    /// <summary>Epoch of the generated code that the hart runs, as <see cref="CodeEpochs"/> has it.</summary>
+    internal ulong CodeEpoch;
+
     /// <summary>Accesses that missed the TLB in generated code.</summary>
     internal ulong Fills;
 

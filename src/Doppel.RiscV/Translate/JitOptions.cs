@@ -19,17 +19,17 @@ public sealed record JitOptions
     /// <summary>The defaults.</summary>
     public static JitOptions Default { get; } = new();
 
-    /// <summary>Smallest code cache of a hart in bytes.</summary>
+    /// <summary>Smallest code cache in bytes.</summary>
     public const int MinCacheBytes = 1 << 20;
 
     /// <summary>
-    /// Most memory for the generated code of a machine in bytes; each hart has an equal part, but at least <see cref="MinCacheBytes"/>
-    /// (docs/decisions/0011-code-cache-per-hart.md). It is reserved at once and committed by use.
+    /// Most memory for the generated code of a machine in bytes, at least <see cref="MinCacheBytes"/>. It is reserved at once, committed by use,
+    /// and shared by all harts (docs/decisions/0017-one-code-cache.md).
     /// </summary>
     public long CacheBytes { get; init; } = 48 << 20;
 
-    /// <summary>Size of the code cache of one of several harts, in bytes.</summary>
-    internal int CacheBytesOf(int harts) => (int)Math.Clamp(CacheBytes / harts & ~0xFFFL, MinCacheBytes, 1 << 30);
+    /// <summary>Size of the code cache in bytes: whole pages, within what jumps can reach.</summary>
+    internal int BoundedCacheBytes => (int)Math.Clamp(CacheBytes & ~0xFFFL, MinCacheBytes, 1 << 30);
 
     /// <summary>
     /// How often code must be found running, at intervals of 32,768 instructions, before it is optimised; 0 optimises everything at once, a
@@ -46,7 +46,7 @@ public sealed record JitOptions
     /// </summary>
     public bool Verify { get; init; }
 
-    /// <summary>Receives every translation, on the hart's thread; null if nobody wants to know.</summary>
+    /// <summary>Receives every translation, one at a time, on a hart's thread; null if nobody wants to know.</summary>
     public Action<TranslatedCode>? Translated { get; init; }
 
     /// <summary>True if <see cref="TranslatedCode.Text"/> is wanted.</summary>

@@ -6,8 +6,8 @@ using Doppel.Jit.Ir;
 namespace Doppel.RiscV.Translate;
 
 /// <summary>
-/// Compiles regions away from the hart's thread, a few at a time: the hart hands over copies of the pages and goes on with the quick
-/// translations until the regions are ready. Thread contract: the hart's own thread; the work itself is done on the machine's optimiser thread.
+/// Compiles regions away from the harts' threads, a few at a time: a hart hands over copies of the pages, and all go on with the quick
+/// translations until the regions are ready. Thread contract: as <see cref="MachineCode"/>; the work itself is done on the optimiser thread.
 /// </summary>
 internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool Shared) machine, JitOptions options, TranslationObserver? observer)
     : IDisposable
@@ -22,7 +22,7 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
     private readonly Lock _gate = new();
     private ExceptionDispatchInfo? _failure;
     private int _firstLink;
-    private bool _isUnderWay;
+    private volatile bool _isUnderWay;
     private volatile bool _isReady;
 
     /// <summary>Asks for a region. Dropped if too many are waiting: what stays hot asks again.</summary>
@@ -86,8 +86,8 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
     /// <summary>Waits for what is under way and forgets it and everything that waits.</summary>
     internal void Cancel()
     {
-        lock (_gate) _isUnderWay = false;
-        _waiting.Clear();
+        _isUnderWay = false;
+        lock (_gate) _waiting.Clear();
     }
 
     /// <inheritdoc/>
@@ -103,7 +103,7 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
             try
             {
                 int link = _firstLink;
-                for (int i = 0; i < _batch.Count; i++)
+                for (int i = 0; i < _batch.Count && _isUnderWay; i++)
                 {
                     if (CompileNow(_batch[i], _pages.AsSpan(i * PageSize, PageSize), link) is not { } result) continue;
                     link += result.Region.Jumps.Length;

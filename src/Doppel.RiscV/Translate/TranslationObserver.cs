@@ -9,8 +9,8 @@ using Doppel.RiscV.Semantics;
 namespace Doppel.RiscV.Translate;
 
 /// <summary>
-/// Tells whoever wants to know of each translation, and remembers how long the code is. Thread contract: the hart's own thread, but
-/// <see cref="Describe"/> from any.
+/// Tells whoever wants to know of each translation, and remembers how long the code is. Thread contract: as
+/// <see cref="MachineCode"/>, but <see cref="Describe"/> from any thread.
 /// </summary>
 internal sealed class TranslationObserver(JitOptions options)
 {

@@ -1,103 +1,84 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Doppel.Core.Diagnostics;
 using Doppel.Core.Memory;
 using Doppel.Core.Time;
 using Doppel.Jit.CodeCache;
-using Doppel.Jit.Ir;
 using Doppel.RiscV.Harts;
 
 namespace Doppel.RiscV.Translate;
 
 /// <summary>
-/// Finds and makes the translations of one hart. They are known by physical page and mode, and know nothing of the virtual address they
-/// run at, so that processes share them. Thread contract: the hart's own thread, outside generated code.
+/// Finds the translations that a hart runs, or has them made. The translations are the machine's; what is the hart's is where they stand at its
+/// virtual addresses. Thread contract: the hart's own thread, outside generated code.
 /// </summary>
 internal sealed unsafe class Translator : IDisposable
 {
     private readonly Hart _hart;
+    private readonly JitContext* _context;
     private readonly GuestMemory _memory;
-    private readonly TranslationCache _cache;
-    private readonly Lifter _lifter;
+    private readonly MachineCode _machine;
     private readonly JumpCaches _jumps;
-    private readonly Dictionary<ulong, TranslatedPage> _pages = [];
     private readonly FetchedPages _fetched;
-    private readonly RegionJobs _regions;
-    private readonly Action<TranslatedPage, Memory<byte>> _copyPage;
-    private readonly Action<RegionJobs.Result> _publish;
-    private readonly JitOptions _options;
-    private readonly TranslationObserver? _observer;
-    private readonly bool _shared;
-    private uint _seenWrites;
+    private readonly Action<nint, nint> _replace;
+    private readonly bool _reports;
+    private ulong _epoch;
+    private long _seenDrops;
 
-    internal Translator(Hart hart, JitContext* context, OptimiserThread optimiser, JitOptions options)
+    internal Translator(Hart hart, JitContext* context, MachineCode machine)
     {
         _hart = hart;
+        _context = context;
         _memory = hart.Platform.Memory;
-        _shared = hart.Platform.HartCount > 1;
-        // Devices work on threads of their own where time is not counted, and order rings in memory by the guest's fences.
-        bool ordered = _shared || !hart.Platform.Time.IsDeterministic;
-        _options = options.Has(JitFeatures.Regions) ? options : options with { HotSamples = -1 };
-        _observer = TranslationObserver.For(options);
-        _cache = new TranslationCache(JitContext.DescribeLayout(context, _shared, options), options.CacheBytesOf(hart.Platform.HartCount));
-        _regions = new RegionJobs(_cache.Regions, (optimiser, ordered), options, _observer);
-        _copyPage = CopyPage;
-        _publish = Publish;
-        _lifter = new Lifter(ordered, options);
-        _jumps = new JumpCaches(context) { IsOff = !options.Has(JitFeatures.JumpCache) };
+        _machine = machine;
+        _reports = hart.Context->State.Mhartid == 0;
+        _jumps = new JumpCaches(context) { IsOff = !machine.Options.Has(JitFeatures.JumpCache) };
         _fetched = new FetchedPages(hart, _jumps);
+        _replace = _jumps.Replace;
+        machine.Add(context);
     }
 
     /// <summary>Function (context, code) that runs generated code.</summary>
-    internal nint EnterStub => _cache.Stubs.Enter;
-
-    internal TranslationCache Cache => _cache;
+    internal nint EnterStub => _machine.EnterStub;
 
     internal ulong Invalidations { get; private set; }
 
     /// <summary>Measures the time that the hart waits for translations.</summary>
     internal HostStopwatch Watch { get; } = new();
 
-    /// <summary>Counters so far. Any thread.</summary>
-    internal TranslationStatistics Statistics => new()
-    {
-        Units = (ulong)_cache.Units,
-        Regions = (ulong)_cache.OptimisedRegions,
-        GuestInstructions = (ulong)_cache.GuestInstructions,
-        CodeBytes = (ulong)_cache.Bytes,
-        MetadataBytes = (ulong)_cache.MetadataBytes,
-        Links = (ulong)_cache.Links,
-        CacheFlushes = (ulong)_cache.Flushes,
-        TranslateSeconds = Watch.Elapsed.TotalSeconds,
-        OptimiseSeconds = _regions.Watch.Elapsed.TotalSeconds,
-    };
+    /// <summary>Counters so far: those of the machine are the first hart's. Any thread.</summary>
+    internal TranslationStatistics Statistics =>
+        (_reports ? _machine.Statistics : new TranslationStatistics()) with { TranslateSeconds = Watch.Elapsed.TotalSeconds };
 
-    /// <summary>Finds or makes the code for an address in the current mode. Zero when the interpreter must run the instruction.</summary>
+    /// <summary>
+    /// Finds or makes the code for an address in the current mode; it is to be entered next, or <see cref="Leave"/> called. Zero when the
+    /// interpreter must run the instruction.
+    /// </summary>
     internal nint Find(ulong pc)
     {
         int mode = CurrentMode;
-        TranslatedPage? page = FindPage(pc, mode);
-        if (page is null) return 0;
-        nint code = FindUnit(page, (int)(pc & 0xFFF));
-        _jumps.Fill(_fetched.TableOf(mode), pc, code);
+        nint code;
+        do
+        {
+            FollowEpoch();
+            code = _jumps.Find(_fetched.TableOf(mode), pc);
+            if (code == 0) code = FindOrMake(pc, mode);
+        }
+        while (code != 0 && !_machine.Epochs.TryEnter(_context, _epoch));
         return code;
     }
 
-    /// <summary>The code for an address in the current mode, if generated code would find it by itself; else zero.</summary>
-    internal nint FindKnown(ulong pc) => _jumps.Find(_fetched.TableOf(CurrentMode), pc);
-
-    /// <summary>Finds or makes the code that an unlinked jump wants, and links the two. Zero when the page is gone.</summary>
+    /// <summary>
+    /// Finds or makes the code that an unlinked jump wants, which the hart has just come from, and links the two; it is to be entered next. Zero
+    /// when the page is gone.
+    /// </summary>
     internal nint FindLinked(int link)
     {
-        (CodePage codePage, int target, bool quickOnly) = _cache.TargetOf(link);
-        if (codePage.IsDropped || !_pages.TryGetValue(codePage.Key, out TranslatedPage? page)) return 0;
-        long flushes = _cache.Flushes;
-        nint code = FindUnit(page, target, quickOnly);
-        if (quickOnly) code = TranslationCache.BehindRedirection(code);
-        if (_cache.Flushes == flushes && _options.Has(JitFeatures.Chaining)) _cache.LinkJump(link, code);
-        return code;
+        nint code;
+        lock (_machine.Gate) code = FindTarget(link);
+        return code != 0 && _machine.Epochs.TryEnter(_context, _epoch) ? code : 0;
     }
+
+    /// <summary>The hart has left generated code, and will not return to where it was.</summary>
+    internal void Leave() => CodeEpochs.Leave(_context);
 
     /// <summary>
     /// Notes where a slice of instructions has ended. Slices are of equal length, so what is found often is what runs most; it is handed to the
@@ -105,16 +86,21 @@ internal sealed unsafe class Translator : IDisposable
     /// </summary>
     internal void Sample(ulong pc)
     {
-        if (_options.HotSamples <= 0) return;
-        _regions.Collect(_publish);
-        _hart.Context->CodePage = pc & SoftTlb.PageMask;
-        int offset = (int)(pc & 0xFFF);
-        if (FindPage(pc, CurrentMode) is { } page && !page.Code.HasRegion(offset))
+        // A sample more or less is not worth a wait.
+        if (_machine.Options.HotSamples <= 0 || !_machine.Gate.TryEnter()) return;
+        try
         {
-            ref int count = ref CollectionsMarshal.GetValueRefOrAddDefault(page.Samples, offset, out _);
-            if (++count == _options.HotSamples && !_regions.TryAdd(RequestOf(page, offset))) count = 0;
+            FollowEpoch();
+            _machine.CollectRegions(_replace);
+            _hart.Context->CodePage = pc & SoftTlb.PageMask;
+            int offset = (int)(pc & 0xFFF);
+            if (FindPage(pc, CurrentMode) is { } page && _machine.Sample(page, offset)) _machine.Request(RequestOf(page, offset));
+            _machine.BeginRegions();
         }
-        _regions.Begin(_cache.NextRegionLink, _copyPage);
+        finally
+        {
+            _machine.Gate.Exit();
+        }
     }
 
     /// <summary>An instruction that straddles two pages was interpreted: next time its translation may run.</summary>
@@ -124,154 +110,131 @@ internal sealed unsafe class Translator : IDisposable
         if (next is not null) _jumps.FillNextPage(_fetched.TableOf(next.Mode), codePage, next.Code.Key);
     }
 
-    /// <summary>FENCE.I: drops the pages that were written since they were translated.</summary>
+    /// <summary>FENCE.I: drops the pages that were written since they were translated, and forgets those that other harts have dropped.</summary>
     internal void Fence()
     {
-        uint writes = _memory.CodeWrites;
-        if (writes == _seenWrites && !_shared) return;
-        _seenWrites = writes;
-        List<TranslatedPage>? stale = null;
-        foreach (TranslatedPage page in _pages.Values)
-        {
-            if (IsStale(page)) (stale ??= []).Add(page);
-        }
-        if (stale is null) return;
-        foreach (TranslatedPage page in stale) Drop(page);
-        Invalidations += (ulong)stale.Count;
+        Invalidations += (ulong)_machine.DropStale(_hart);
+        long drops = _machine.Drops;
+        if (drops == _seenDrops) return;
+        _seenDrops = drops;
         _fetched.Flushed();
+    }
+
+    /// <summary>Host code that was found for an address, and its quality; for reports, where it was observed.</summary>
+    internal (byte[] Code, string Quality) Describe(nint code)
+    {
+        lock (_machine.Gate) return _machine.Describe(code);
+    }
+
+    /// <summary>
+    /// Makes code for no more than the first instructions at an address, which nothing else will find; it is to be entered next. Zero if there is
+    /// no room.
+    /// </summary>
+    internal nint CompilePrefix(ulong pc, int instructions)
+    {
+        nint code;
+        lock (_machine.Gate)
+        {
+            FollowEpoch();
+            if (FindPage(pc, CurrentMode) is not { } page || _machine.IsFull) return 0;
+            code = _machine.CompilePrefix(RequestOf(page, (int)(pc & 0xFFF)), instructions);
+        }
+        return code != 0 && _machine.Epochs.TryEnter(_context, _epoch) ? code : 0;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _regions.Dispose();
         _jumps.Dispose();
-        _cache.Dispose();
+        _machine.Dispose();
     }
 
     private int CurrentMode => _hart.Context->State.Privilege switch { 0 => 0, 1 => 1, _ => 2 };
 
+    // Code of an older epoch is gone: nothing may be found any more that leads there.
+    private void FollowEpoch()
+    {
+        ulong now = _machine.Epochs.Current;
+        if (now == _epoch) return;
+        _fetched.Flushed();
+        _epoch = now;
+    }
+
+    private nint FindOrMake(ulong pc, int mode)
+    {
+        TranslatedPage? page = FindPage(pc, mode);
+        if (page is null) return 0;
+        int offset = (int)(pc & 0xFFF);
+        if (!page.Code.TryFind(offset, out nint code))
+        {
+            lock (_machine.Gate) code = Make(page, offset, quickOnly: false);
+        }
+        _jumps.Fill(_fetched.TableOf(mode), pc, code);
+        return code;
+    }
+
+    private nint FindTarget(int link)
+    {
+        // Links of an epoch that is over are others' now.
+        if (_machine.Epochs.Current != _epoch) return 0;
+        (CodePage codePage, int target, bool quickOnly) = _machine.TargetOf(link);
+        if (codePage.IsDropped || !_machine.TryFindPage(codePage.Key, out TranslatedPage? page))
+        {
+            // Without a fence the hart may run what another has dropped, but none of its jumps will ever be linked.
+            _fetched.Flushed();
+            return 0;
+        }
+        ulong epoch = _epoch;
+        nint code = Make(page, target, quickOnly);
+        if (quickOnly) code = TranslationCache.BehindRedirection(code);
+        if (_epoch == epoch) _machine.LinkJump(link, code);
+        return code;
+    }
+
     private TranslatedPage? FindPage(ulong pc, int mode)
     {
-        if (_fetched.Find(pc, mode) is { } known) return known;
+        if (_fetched.Find(pc, mode) is { Code.IsDropped: false } known) return known;
         if (!_hart.Mmu.TryTranslateFetch(pc, 2, out ulong pa) || !_hart.Mmu.IsFetchCacheable(pa)) return null;
-        ulong gpa = pa & SoftTlb.PageMask;
-        if (!_pages.TryGetValue(gpa | (uint)mode, out TranslatedPage? page) && !TryAddPage(gpa, mode, out page)) return null;
+        TranslatedPage? page;
+        lock (_machine.Gate)
+        {
+            if (!_machine.TryGetPage(_hart, pa & SoftTlb.PageMask, mode, out page)) return null;
+        }
         _fetched.Add(pc, mode, page);
         return page;
     }
 
-    private bool TryAddPage(ulong gpa, int mode, [NotNullWhen(true)] out TranslatedPage? page)
-    {
-        page = null;
-        if (!_memory.TryGetReadSpan(gpa, 4096, out ReadOnlySpan<byte> bytes)) return false;
-        uint stamp = GuestMemory.Arm(_memory.StampOf(gpa));
-        _hart.StoresMustReport(gpa);
-        ulong key = gpa | (uint)mode;
-        page = new TranslatedPage(_cache.AddPage(key), gpa, mode, stamp, _shared ? bytes.ToArray() : null);
-        _pages.Add(key, page);
-        return true;
-    }
-
-    private nint FindUnit(TranslatedPage page, int offset, bool quickOnly = false)
+    // The gate is held.
+    private nint Make(TranslatedPage page, int offset, bool quickOnly)
     {
         if (quickOnly ? page.Code.TryFindQuick(offset, out nint code) : page.Code.TryFind(offset, out code)) return code;
-        if (_cache.IsFull) page = Restart(page);
-        if (_options.HotSamples == 0 && !quickOnly && TryOptimiseNow(page, offset, out code)) return code;
-        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
         Watch.Start();
-        IrUnit unit = _lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes));
-        code = _cache.Compile(unit, page.Code);
+        if (_machine.IsFull || page.Code.IsDropped) page = Again(page);
+        if (_machine.Options.HotSamples != 0 || quickOnly || !_machine.TryOptimiseNow(RequestOf(page, offset), out code))
+            code = _machine.Compile(page, offset, FindNext(page, _machine.BytesOf(page)));
         Watch.Stop();
-        _observer?.Add(page, offset, unit.GuestCount, (code, CodeOf(code, _cache.LastBytes)), ("quick", _observer.Describe([unit], bytes)));
         return code;
     }
 
-    private byte[] CodeOf(nint code, int length) => _cache.CodeFrom(code)[..length].ToArray();
-
-    /// <summary>Host code that was found for an address, and its quality; for reports, where it was observed.</summary>
-    internal (byte[] Code, string Quality) Describe(nint code)
+    // The cache is full, or another hart has dropped the page since it was found.
+    private TranslatedPage Again(TranslatedPage page)
     {
-        (int bytes, string quality) = _observer?.Find(code) ?? default;
-        return (CodeOf(code, bytes), quality);
-    }
-
-    /// <summary>
-    /// Makes code for no more than the first instructions at an address, which nothing else will find: of a region if the address has one. Zero if
-    /// there is no room.
-    /// </summary>
-    internal nint CompilePrefix(ulong pc, int instructions)
-    {
-        if (FindPage(pc, CurrentMode) is not { } page || _cache.IsFull) return 0;
-        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        int offset = (int)(pc & 0xFFF);
-        if (page.Code.HasRegion(offset))
+        if (_machine.IsFull)
         {
-            _regions.Cancel();
-            return _regions.CompilePrefix(RequestOf(page, offset), bytes, _cache.NextRegionLink, instructions)?.Code ?? 0;
+            _machine.Restart();
+            FollowEpoch();
         }
-        return _cache.Compile(_lifter.Lift(bytes, offset, page.Mode, FindNext(page, bytes), instructions), new CodePage(page.Code.Key));
-    }
-
-    private bool TryOptimiseNow(TranslatedPage page, int offset, out nint code)
-    {
-        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        RegionJobs.Result? result = _regions.CompileNow(RequestOf(page, offset), bytes, _cache.NextRegionLink);
-        code = result?.Region.Code ?? 0;
-        if (result is null) return false;
-        Publish(result);
-        return true;
-    }
-
-    private RegionJobs.Request RequestOf(TranslatedPage page, int offset)
-    {
-        _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> bytes);
-        return new RegionJobs.Request(page, offset, FindNext(page, bytes));
-    }
-
-    private void CopyPage(TranslatedPage page, Memory<byte> copy) => _memory.TryRead(page.Gpa, copy.Span);
-
-    // A page that was dropped takes its regions with it, but their links keep their numbers.
-    private void Publish(RegionJobs.Result result)
-    {
-        CompiledRegion region = result.Region;
-        nint quick = _cache.Publish(region, result.Page.Code);
-        if (quick != 0) _jumps.Replace(quick, region.Code);
-        _observer?.Add(
-            result.Page, region.EntryOffset, region.GuestCount, (region.Code, CodeOf(region.Code, region.Bytes)), ("region", result.Text));
-    }
-
-    // The cache is full: forget everything and begin again with the page at hand.
-    private TranslatedPage Restart(TranslatedPage page)
-    {
-        _regions.Cancel();
-        _cache.Flush();
-        _pages.Clear();
-        _fetched.Flushed();
         // The page was readable when it was added, and memory does not go away.
-        _ = TryAddPage(page.Gpa, page.Mode, out TranslatedPage? again);
+        _ = _machine.TryGetPage(_hart, page.Gpa, page.Mode, out TranslatedPage? again);
         return again!;
     }
 
-    private bool IsStale(TranslatedPage page)
-    {
-        if (Volatile.Read(ref Unsafe.AsRef<uint>(_memory.StampOf(page.Gpa))) != page.Stamp) return true;
-        // A store of another hart through a TLB entry from before the page was armed leaves no stamp.
-        return page.Bytes is { } bytes && _memory.TryGetReadSpan(page.Gpa, 4096, out ReadOnlySpan<byte> now) && !now.SequenceEqual(bytes);
-    }
+    private RegionJobs.Request RequestOf(TranslatedPage page, int offset) => new(page, offset, FindNext(page, _machine.BytesOf(page)));
 
-    private void Drop(TranslatedPage page)
-    {
-        if (page.Code.IsDropped) return;
-        _pages.Remove(page.Code.Key);
-        _cache.DropPage(page.Code);
-        foreach (TranslatedPage before in page.Predecessors) Drop(before);
-    }
-
-    // An instruction at the very end of the page may go on on the next one, which must then be watched as well.
+    // An instruction at the very end of the page may go on on the next one, which must then be watched as well. The gate is held.
     private (ushort Half, ulong Page) FindNext(TranslatedPage page, ReadOnlySpan<byte> bytes)
     {
-        if ((bytes[0xFFE] & 3) != 3 || !_options.Has(JitFeatures.PageCrossing)) return default;
+        if ((bytes[0xFFE] & 3) != 3 || !_machine.Options.Has(JitFeatures.PageCrossing)) return default;
         ulong codePage = _hart.Context->CodePage;
         TranslatedPage? next = FindPage(codePage + 0x1000, page.Mode);
         if (next is null || next == page || !_memory.TryRead(next.Gpa, out ushort half)) return default;
