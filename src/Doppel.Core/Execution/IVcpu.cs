@@ -14,6 +14,9 @@ public enum VcpuExit
 
     /// <summary>The vCPU was never started, or stopped itself (SBI HSM): wait for the vCPU's signal.</summary>
     Stopped,
+
+    /// <summary>The guest has said that it spins until another processor has done something: let others run first.</summary>
+    Yielded,
 }
 
 /// <summary>How far a vCPU may run.</summary>

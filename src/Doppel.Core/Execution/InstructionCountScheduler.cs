@@ -155,7 +155,7 @@ public sealed class InstructionCountScheduler : VcpuScheduler
             ulong before = vcpu.Ticks;
             VcpuExit exit = vcpu.Run(new RunBudget(Math.Min((long)(_sliceEnd - before), _time.TicksToNextEvent)));
             _busy |= vcpu.Ticks != before;
-            if (exit is VcpuExit.WaitingForInterrupt or VcpuExit.Stopped) break;
+            if (exit is VcpuExit.WaitingForInterrupt or VcpuExit.Stopped or VcpuExit.Yielded) break;
         }
         return true;
     }

@@ -3,14 +3,23 @@ namespace Doppel.Core.Execution;
 /// <summary>One host thread for each vCPU: the scheduler of machines that run in real time.</summary>
 public sealed class ThreadPerVcpuScheduler : VcpuScheduler
 {
+    // A guest that spins without saying so must not spin for a whole time slice of the host where somebody else could run: a barrier of
+    // hundreds of vCPUs takes one round of all of them.
+    private const long CrowdedTicks = 1 << 15;
+
     private readonly Worker[] _workers;
     private readonly object _gate = new();
-    private bool _pausing = true;
-    private bool _stopping;
+    private readonly RunBudget _budget = RunBudget.Unlimited;
+    private readonly int _processors = Environment.ProcessorCount;
+    private int _awake;
+    private volatile bool _pausing = true;
+    private volatile bool _stopping;
 
     /// <summary>Creates the threads, paused.</summary>
     public ThreadPerVcpuScheduler(IReadOnlyList<IVcpu> vcpus)
     {
+        _awake = vcpus.Count;
+        if (vcpus.Count > _processors) _budget = new RunBudget(CrowdedTicks);
         _workers = [.. vcpus.Select(v => new Worker(this, v))];
     }
 
@@ -71,11 +80,7 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
     {
         try
         {
-            while (TryEnter(worker))
-            {
-                VcpuExit exit = worker.Vcpu.Run(RunBudget.Unlimited);
-                if (exit is VcpuExit.WaitingForInterrupt or VcpuExit.Stopped) worker.Vcpu.Signal.Wait();
-            }
+            while (TryEnter(worker)) Run(worker.Vcpu);
         }
         catch (Exception e)
         {
@@ -92,8 +97,28 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
         }
     }
 
+    private void Run(IVcpu vcpu)
+    {
+        switch (vcpu.Run(_budget))
+        {
+            case VcpuExit.WaitingForInterrupt or VcpuExit.Stopped:
+                Interlocked.Decrement(ref _awake);
+                vcpu.Signal.Wait();
+                Interlocked.Increment(ref _awake);
+                break;
+            case VcpuExit.Yielded:
+                Thread.Yield();
+                break;
+            case VcpuExit.BudgetSpent when Volatile.Read(ref _awake) > _processors:
+                Thread.Yield();
+                break;
+        }
+    }
+
     private bool TryEnter(Worker worker)
     {
+        // Whoever sets these asks the vCPU to leave afterwards, so a run that begins nevertheless ends at once.
+        if (worker.Running && !_pausing && !_stopping) return true;
         lock (_gate)
         {
             while (_pausing && !_stopping)
@@ -110,6 +135,7 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
     private sealed class Worker
     {
         private readonly Thread _thread;
+        private volatile bool _running;
 
         internal Worker(ThreadPerVcpuScheduler owner, IVcpu vcpu)
         {
@@ -120,7 +146,11 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
 
         internal IVcpu Vcpu { get; }
 
-        internal bool Running { get; set; }
+        internal bool Running
+        {
+            get => _running;
+            set => _running = value;
+        }
 
         internal void Join()
         {

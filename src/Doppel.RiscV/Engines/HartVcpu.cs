@@ -131,7 +131,7 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
         get
         {
             HartContext* c = Hart.Context;
-            return Volatile.Read(ref c->Attention) != 0 || c->State.Waiting != 0 || Hart.InstructionFence || Hart.IsStopped
+            return Volatile.Read(ref c->Attention) != 0 || c->State.Waiting != 0 || Hart.InstructionFence || Hart.IsStopped || Hart.Yields
                 || (Hart.PendingInterrupts & c->State.Mie) != 0;
         }
     }
@@ -166,7 +166,8 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
             }
             c->State.Waiting = 0;
         }
-        Hart.Traps.TryTakeInterrupt();
-        return null;
+        bool yields = Hart.Yields;
+        Hart.Yields = false;
+        return Hart.Traps.TryTakeInterrupt() || !yields ? null : VcpuExit.Yielded;
     }
 }

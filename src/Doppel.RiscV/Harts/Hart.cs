@@ -68,6 +68,9 @@ internal sealed unsafe class Hart : IDisposable
     /// <summary>Set by FENCE.I and remote fences: the engine drops stale code before the next instruction.</summary>
     internal bool InstructionFence { get; set; }
 
+    /// <summary>Set by PAUSE: the run loop lets others run.</summary>
+    internal bool Yields { get; set; }
+
     /// <summary>The interpreter of this hart, which finds itself here from inside an instruction's body.</summary>
     internal object? Interpreter { get; set; }
 

@@ -57,6 +57,13 @@ internal static unsafe class SystemSemantics
         return Next(i);
     }
 
+    /// <summary>PAUSE: the guest spins, and on a host with fewer processors the one it waits for may not be running (Zihintpause).</summary>
+    internal static DecodedInstruction* Pause(HartContext* c, DecodedInstruction* i)
+    {
+        Hart.Of(c).Yields = true;
+        return Leave(c, i);
+    }
+
     internal static DecodedInstruction* FenceI(HartContext* c, DecodedInstruction* i)
     {
         Hart.Of(c).InstructionFence = true;

@@ -9,7 +9,8 @@ internal static unsafe class SystemTable
 #pragma warning disable IDE0055 // One aligned row for each instruction.
     internal static InstructionRow[] Rows() =>
     [
-        // Zifencei and the fences of RV64I; PAUSE and FENCE.TSO are fences with particular operands
+        // Zihintpause, Zifencei and the fences of RV64I; PAUSE and FENCE.TSO are fences with particular operands
+        new("pause",           0x0100000F, 0xFFFFFFFF, None,   &SystemSemantics.Pause),
         new("fence",           0x0000000F, 0x0000707F, I,      &SystemSemantics.Fence),
         new("fence.i",         0x0000100F, 0x0000707F, I,      &SystemSemantics.FenceI),
         // Environment (privileged manual, 3.3)

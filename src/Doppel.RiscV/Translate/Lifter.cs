@@ -243,7 +243,7 @@ internal sealed class Lifter
             _builder.AddAccess(IrOp.ZeroBlock, o.Rs1, 0, 64);
             return true;
         }
-        if (o.Funct3 != 0) return false;
+        if (o.Funct3 != 0 || o.Word == Operands.Pause) return false;
         bool storesBefore = (o.Word & (5 << 24)) != 0, loadsAfter = (o.Word & (10 << 20)) != 0;
         if (_shared && storesBefore && loadsAfter) _builder.Add(IrOp.Fence);
         return true;

@@ -7,6 +7,9 @@ internal readonly struct Operands(uint word)
     internal const uint Amo = 0x2F, Op = 0x33, Lui = 0x37, Op32 = 0x3B, MulAdd = 0x43, MulSub = 0x47, NegMulSub = 0x4B, NegMulAdd = 0x4F;
     internal const uint OpFp = 0x53, System = 0x73, Branch = 0x63, Jalr = 0x67, Jal = 0x6F;
 
+    /// <summary>The whole instruction PAUSE (Zihintpause).</summary>
+    internal const uint Pause = 0x0100000F;
+
     internal uint Word => word;
 
     internal uint Opcode => word & 0x7F;

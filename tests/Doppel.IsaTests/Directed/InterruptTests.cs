@@ -169,6 +169,19 @@ public sealed class InterruptTests
 
     [Theory]
     [MemberData(nameof(EngineNames))]
+    public void Pause_WithNothingPending_YieldsAndGoesOnBehindIt(string engine)
+    {
+        using var hart = new BareHart(engine);
+
+        // 0x0100000F is PAUSE (Zihintpause), which assemblers know only with the extension.
+        Assert.Equal(VcpuExit.Yielded, hart.Run(".word 0x0100000F; li a0, 1; j 0", 10));
+        Assert.Equal(0UL, hart["a0"]);
+        Assert.Equal(VcpuExit.BudgetSpent, hart.Run(10));
+        Assert.Equal(1UL, hart["a0"]);
+    }
+
+    [Theory]
+    [MemberData(nameof(EngineNames))]
     public void Wfi_WakenByInterruptThatTraps_ResumesBehindIt(string engine)
     {
         using var hart = new BareHart(engine);

@@ -62,6 +62,23 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void InstructionCount_VcpuYields_EndsItsSlice()
+    {
+        FakeVcpu spins = new(0) { YieldsAt = 1000 }, works = new(1);
+        using InstructionCountTime time = new(() => spins.Ticks + works.Ticks);
+        ulong worked = 0;
+        using ManualResetEventSlim done = new();
+        time.CreateTimer(() => worked = works.Ticks).Arm(15_000 * InstructionCountTime.NsPerTick);
+        time.CreateTimer(done.Set).Arm(50_000 * InstructionCountTime.NsPerTick);
+        using InstructionCountScheduler scheduler = new([spins, works], time);
+
+        scheduler.Resume();
+
+        Assert.True(done.Wait(s_patience));
+        Assert.Equal(14_000UL, worked);
+    }
+
+    [Fact]
     public void ThreadPerVcpu_Pause_ReturnsWhenNoVcpuRuns()
     {
         FakeVcpu a = new(0), b = new(1) { Waits = true };
@@ -126,6 +143,9 @@ public sealed class SchedulerTests
 
         internal bool Running => _running;
 
+        /// <summary>Ticks after which it yields once.</summary>
+        internal ulong YieldsAt { get; init; } = ulong.MaxValue;
+
         internal Exception? Error { get; init; }
 
         public VcpuExit Run(in RunBudget budget)
@@ -133,6 +153,7 @@ public sealed class SchedulerTests
             if (Error != null) throw Error;
             _running = true;
             ulong end = budget.MaxTicks == long.MaxValue ? ulong.MaxValue : _ticks + (ulong)budget.MaxTicks;
+            if (_ticks < YieldsAt) end = Math.Min(end, YieldsAt);
             VcpuExit result = Waits ? VcpuExit.WaitingForInterrupt : VcpuExit.BudgetSpent;
             while (!Waits && _ticks < end)
             {
@@ -145,7 +166,7 @@ public sealed class SchedulerTests
             }
             _exit = false;
             _running = false;
-            return result;
+            return _ticks == YieldsAt ? VcpuExit.Yielded : result;
         }
 
         public void RequestExit() => _exit = true;
