@@ -19,6 +19,18 @@ public sealed class InstructionCountTests
     }
 
     [ToolFact("apt-get")]
+    public async Task InstructionCount_TwoCpusOnBothEngines_AreTheSameToTheLastInstruction()
+    {
+        using TemporaryFolder folder = new();
+        (string log, CliResult jit) = await BootAsync(folder.File("jit"), "--cpus", "2", "--engine", "jit");
+        (string interpLog, CliResult interp) = await BootAsync(folder.File("interp"), "--cpus", "2", "--engine", "interp");
+        Assert.Equal(log, interpLog);
+        Assert.Equal(jit.OutputText, interp.OutputText);
+        Assert.Equal(Instructions(jit), Instructions(interp));
+        Assert.Contains("Brought up 1 node, 2 CPUs", log, StringComparison.Ordinal);
+    }
+
+    [ToolFact("apt-get")]
     public async Task Verify_DebianBoot_FindsNoDifferenceAndCountsTheSame()
     {
         using TemporaryFolder folder = new();
