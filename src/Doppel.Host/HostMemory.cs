@@ -48,11 +48,13 @@ public sealed class HostMemory : IDisposable
     /// <summary>Gives the pages back to the host; they read as zero afterwards.</summary>
     /// <param name="offset">Byte offset, page aligned.</param>
     /// <param name="length">Length in bytes, a multiple of the page size.</param>
-    public void Discard(ulong offset, ulong length)
+    /// <param name="problem">What the host says if it refuses, which it does for memory that is locked.</param>
+    public bool TryDiscard(ulong offset, ulong length, out string? problem)
     {
         if (offset > Length || length > Length - offset) throw new ArgumentOutOfRangeException(nameof(offset));
-        if (Interop.Madvise(Address + (nint)offset, (nuint)length, Interop.MadvDontNeed) != 0)
-            throw HostException.FromErrno("madvise", $"discard of {length} bytes");
+        bool done = Interop.Madvise(Address + (nint)offset, (nuint)length, Interop.MadvDontNeed) == 0;
+        problem = done ? null : HostException.FromErrno("madvise", $"{length} bytes to give back").Message;
+        return done;
     }
 
     /// <summary>How much of it takes host memory now, in bytes; zero if the host does not say. Takes a millisecond for each 256 MiB.</summary>

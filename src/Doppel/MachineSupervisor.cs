@@ -59,6 +59,14 @@ internal sealed class MachineSupervisor : IAsyncDisposable
         _limit.CancelAfter(timeout);
     }
 
+    /// <summary>Host memory that the guest's RAM takes now, in bytes; zero once the machine has ended.</summary>
+    public async Task<ulong> MeasureMemoryAsync()
+    {
+        ulong bytes = 0;
+        await CallAsync(() => bytes = _board?.ResidentBytes ?? 0).ConfigureAwait(false);
+        return bytes;
+    }
+
     public Task PauseAsync() => CallAsync(() =>
     {
         if (_paused) return;
@@ -173,6 +181,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
             Disks = _backends.Disks,
             Networks = _backends.Networks,
             Vsock = _backends.Vsock,
+            Balloon = _backends.Balloon,
             Log = _config.Log,
             Power = request => Post(() => ExitOf(request)),
             Failed = error => Post(() => new VirtualMachineExit(VirtualMachineExitReason.Failure, 1, error)),

@@ -29,6 +29,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         Agent = new GuestAgent(_door.ConnectAsync, () => _door.IsReady);
         _counters = new MachineCounters(_watch);
         _supervisor = new MachineSupervisor(config, engines, _backends, _counters, Console);
+        Memory = new VirtualMachineMemory(config.MemoryBytes, _backends.Balloon, _supervisor.MeasureMemoryAsync);
         _supervisor.Exit.ContinueWith(_ => _door.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
@@ -43,6 +44,9 @@ public sealed class VirtualMachine : IAsyncDisposable
     /// vsock, a console port of the name <c>doppel.agent</c>.
     /// </summary>
     public GuestAgent Agent { get; }
+
+    /// <summary>RAM: what the guest keeps of it, and what the host gives for it.</summary>
+    public VirtualMachineMemory Memory { get; }
 
     /// <summary>The guest's files, by way of its agent.</summary>
     public GuestFileSystem Files => Agent.Files;

@@ -60,6 +60,12 @@ public sealed record VirtualMachineConfig
     /// <summary>Sockets between host and guest (virtio-vsock); null for no such device.</summary>
     public VsockConfig? Vsock { get; init; }
 
+    /// <summary>
+    /// True for a memory balloon (virtio-balloon): the guest gives free memory back to the host, and <see cref="VirtualMachine.Memory"/> can make it
+    /// do with less.
+    /// </summary>
+    public bool Balloon { get; init; } = true;
+
     /// <summary>Longest time that the machine may run, in host time, before it ends with <see cref="VirtualMachineExitReason.Timeout"/>; null for no limit.</summary>
     public TimeSpan? Timeout { get; init; }
 

@@ -49,6 +49,7 @@ internal static class CommandTree
         ("ps",      PsCommand.CreateList),
         ("inspect", PsCommand.CreateInspect),
         ("port",    PortCommand.Create),
+        ("balloon", BalloonCommand.Create),
         ("stop",    LifeCommands.CreateStop),
         ("kill",    LifeCommands.CreateKill),
         ("pause",   LifeCommands.CreatePause),

@@ -27,6 +27,8 @@ internal sealed class RunSyntax
         DefaultValueFactory = static _ => 512UL << 20,
     };
 
+    private readonly Option<string> _balloon = OneOf("--balloon", "CHOICE", "Give memory that the guest does not use back to the host (virtio-balloon)", "on", "off");
+
     private readonly Option<int> _cpus = new("--cpus", "-c", "-smp")
     {
         HelpName = "N",
@@ -80,7 +82,7 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
@@ -97,6 +99,7 @@ internal sealed class RunSyntax
         TraceFile = _translator.TraceOf(result),
         PerfMap = _translator.Maps(result),
         MemoryBytes = result.GetValue(_memory),
+        Balloon = result.GetValue(_balloon) == "on",
         Cpus = result.GetValue(_cpus),
         Kernel = result.GetValue(_kernel),
         Initrd = result.GetValue(_initrd),

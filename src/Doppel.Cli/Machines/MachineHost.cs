@@ -139,6 +139,7 @@ internal sealed class MachineHost : IDisposable
         "stop" => StopAsync(stream, words),
         "kill" => KillAsync(stream),
         "wait" => WaitAsync(stream),
+        "balloon" => BalloonAsync(stream, words),
         _ => AnswerAsync(stream, $"error this Doppel does not know {verb}"),
     };
 
@@ -270,6 +271,14 @@ internal sealed class MachineHost : IDisposable
         await _machine.StopAsync();
         await _ended.Task;
         await AnswerAsync(stream, "ok");
+    }
+
+    private async Task BalloonAsync(NetworkStream stream, string[] words)
+    {
+        VirtualMachineMemory memory = _machine.Memory;
+        if (words is ["max"]) memory.TargetBytes = memory.TotalBytes;
+        else if (words is [string text] && ulong.TryParse(text, CultureInfo.InvariantCulture, out ulong bytes)) memory.TargetBytes = bytes;
+        await AnswerAsync(stream, "ok " + await MemoryReport.MakeAsync(memory));
     }
 
     private async Task WaitAsync(NetworkStream stream)

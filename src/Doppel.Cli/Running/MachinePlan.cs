@@ -51,6 +51,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             Engine = request.Engine,
             Translator = request.Translator,
             MemoryBytes = request.MemoryBytes,
+            Balloon = request.Balloon,
             Cpus = request.Cpus,
             KernelPath = request.Kernel ?? image?.KernelPath,
             InitrdPath = request.Initrd ?? image?.InitrdPath,

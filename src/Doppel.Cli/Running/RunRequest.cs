@@ -19,6 +19,8 @@ internal sealed record RunRequest
 
     internal ulong MemoryBytes { get; init; }
 
+    internal bool Balloon { get; init; } = true;
+
     internal int Cpus { get; init; } = 1;
 
     internal string? Kernel { get; init; }

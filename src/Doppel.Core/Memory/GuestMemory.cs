@@ -142,6 +142,26 @@ public sealed unsafe class GuestMemory : IDisposable
         MarkWritten(gpa, (ulong)source.Length);
     }
 
+    /// <summary>Gives the host memory of a range back; the range reads as zero afterwards, and takes memory again when it is touched.</summary>
+    /// <param name="gpa">Guest-physical address, a multiple of 4096.</param>
+    /// <param name="length">Length in bytes, a multiple of 4096.</param>
+    /// <param name="problem">Why the host did not take it, if that is the reason.</param>
+    /// <returns>False, and nothing done, where the range is not wholly in one region of RAM.</returns>
+    public bool TryDiscard(ulong gpa, ulong length, out string? problem)
+    {
+        problem = null;
+        foreach (Region region in _bySize)
+        {
+            ulong offset = gpa - region.Description.Base;
+            if (offset >= region.Description.Size) continue;
+            if (length > region.Description.Size - offset || region.Description.ReadOnly) break;
+            if (!region.Host.TryDiscard(offset, length, out problem)) return false;
+            MarkWritten(gpa, length);
+            return true;
+        }
+        return false;
+    }
+
     /// <summary>Notes that a range was written by other means than this class, so that code decoded from it is looked at again.</summary>
     public void MarkWritten(ulong gpa, ulong length)
     {

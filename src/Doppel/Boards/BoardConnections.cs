@@ -1,6 +1,7 @@
 using Doppel.Core.Execution;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
+using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Vsock;
 using Doppel.RiscV.Engines;
@@ -34,6 +35,9 @@ internal sealed record BoardConnections
 
     /// <summary>The host's end of the socket device; null for no such device.</summary>
     public VsockPort? Vsock { get; init; }
+
+    /// <summary>The host's side of the memory balloon; null for no such device.</summary>
+    public BalloonControl? Balloon { get; init; }
 
     /// <summary>Receives, on any thread, one line when something goes wrong that the guest or the host's files are to blame for.</summary>
     public required Action<string> Log { get; init; }

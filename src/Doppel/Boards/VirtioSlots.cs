@@ -4,6 +4,7 @@ using Doppel.Core.Time;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Interrupts;
 using Doppel.Devices.Virtio;
+using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Block;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Entropy;
@@ -35,6 +36,7 @@ internal sealed class VirtioSlots : IDisposable
         if (connections.Vsock is { } vsock) _slots[last - 2] = new VirtioVsock(vsock.Host, vsock.GuestCid, time);
         foreach (BoardNetwork network in connections.Networks)
             Place(RiscVVirtMap.ClassicVirtioSlots, network.CreateDevice(time, connections.Log, _stages));
+        if (connections.Balloon is { } balloon) Place(RiscVVirtMap.ClassicVirtioSlots, new VirtioBalloon(balloon, connections.Log));
         int disk = 0;
         foreach (IBlockBackend backend in connections.Disks) Place(0, new VirtioBlock(backend, $"doppel-{disk++}", time, connections.Log));
         for (int i = 0; i < _slots.Length; i++)

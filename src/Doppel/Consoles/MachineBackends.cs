@@ -1,6 +1,7 @@
 using Doppel.Boards;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
+using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Vsock;
 using Doppel.Networks;
 using Doppel.Sockets;
@@ -27,6 +28,7 @@ internal sealed class MachineBackends : IDisposable
             for (int i = 0; i < config.Networks.Count; i++) _networks.Add(NetworkOpener.Open(config, i));
             if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
             _front = config.Vsock?.SocketPath is { } path ? OpenFront(path, Vsock!.Host) : null;
+            if (config.Balloon) Balloon = new BalloonControl(config.MemoryBytes);
             Serial = Connect(config.Serial, Console);
         }
         catch
@@ -48,6 +50,9 @@ internal sealed class MachineBackends : IDisposable
 
     /// <summary>The host's end of the guest's sockets, and the guest's address; null if the machine has none.</summary>
     public VsockPort? Vsock { get; }
+
+    /// <summary>The host's side of the memory balloon; null if the machine has none.</summary>
+    public BalloonControl? Balloon { get; }
 
     /// <summary>Disks in order.</summary>
     public IReadOnlyList<IBlockBackend> Disks => _disks;

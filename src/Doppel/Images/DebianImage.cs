@@ -33,7 +33,7 @@ internal sealed class DebianImage : IImageRecipe
     /// </summary>
     private static readonly string[] s_modules =
     [
-        "virtio_mmio", "virtio_blk", "virtio-rng", "virtio_net", "virtio_console", "virtiofs", "9p", "9pnet_virtio",
+        "virtio_mmio", "virtio_blk", "virtio-rng", "virtio_balloon", "virtio_net", "virtio_console", "virtiofs", "9p", "9pnet_virtio",
         "vmw_vsock_virtio_transport", "ext4", "crc32c_generic", "overlay",
     ];
 

@@ -98,6 +98,15 @@ public sealed class VirtQueueChain
     /// <returns>How many buffers were filled in; the array must hold <see cref="MaxSegments"/>.</returns>
     public int GetWritableBuffers(uint offset, uint length, HostBuffer[] buffers) => GetBuffers(_readable, _count, offset, length, buffers);
 
+    /// <summary>Gives one of the buffers that the writable part is made of.</summary>
+    /// <returns>False behind the last one.</returns>
+    public bool TryGetWritableRange(int index, out ulong gpa, out uint length)
+    {
+        bool found = index < _count - _readable;
+        (gpa, length) = found ? (_segments[_readable + index].Gpa, _segments[_readable + index].Length) : default;
+        return found;
+    }
+
     /// <summary>Notes, after the fact, that the writable part was filled: code that was decoded meanwhile is stale.</summary>
     internal void MarkWritten()
     {

@@ -1,6 +1,7 @@
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio;
+using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Block;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Entropy;
@@ -60,6 +61,19 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
         ManualTime time = new();
         using VirtioVsock device = new(host, 3, time);
         Run(device, _ => time.Advance(1_000));
+    }
+
+    [Fact]
+    public void Balloon_HostileDriver_StaysConform()
+    {
+        BalloonControl control = new(1 << 20);
+        using VirtioBalloon device = new(control, static _ => { });
+        Run(device, random =>
+        {
+            control.TargetBytes = (ulong)random.NextInt64(2 << 20);
+            _ = control.QueryAsync();
+        });
+        Assert.True(control.GivenBackBytes > 0, "the driver was too hostile to give a page back");
     }
 
     [Fact]
