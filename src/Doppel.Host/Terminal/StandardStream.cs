@@ -5,29 +5,13 @@ namespace Doppel.Host.Terminal;
 /// that two streams into one file do not overwrite each other. Thread contract: one reader and one writer at a time.
 /// </summary>
 /// <param name="fd">File descriptor; it is not closed.</param>
-public sealed class StandardStream(int fd) : Stream
+public sealed class StandardStream(int fd) : ByteStream
 {
     /// <inheritdoc/>
     public override bool CanRead => fd == 0;
 
     /// <inheritdoc/>
     public override bool CanWrite => fd != 0;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     /// <summary>Waits for bytes.</summary>
     /// <returns>How many were read; zero at the end, also when the terminal has gone.</returns>
@@ -47,9 +31,6 @@ public sealed class StandardStream(int fd) : Stream
             if (!MayRetry(error.Errno, Interop.PollIn)) throw error;
         }
     }
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     /// <summary>Writes all bytes.</summary>
     /// <exception cref="HostException">The reader has gone (<see cref="HostException.IsBrokenPipe"/>), or the file can not be written.</exception>
@@ -72,17 +53,6 @@ public sealed class StandardStream(int fd) : Stream
             if (!MayRetry(error.Errno, Interop.PollOut)) throw error;
         }
     }
-
-    /// <summary>Does nothing: nothing is buffered.</summary>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     private string Name => fd switch { 0 => "standard input", 1 => "standard output", _ => "standard error" };
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Threading.Channels;
+using Doppel.Host;
 
 namespace Doppel.Agent;
 
@@ -7,7 +8,7 @@ namespace Doppel.Agent;
 /// What the guest sends on one stream of a channel, as far as it was granted: a guest that sends more ends the stream with an error.
 /// Thread contract: <see cref="Add"/> and <see cref="End"/> on the connection's task, the rest one reader.
 /// </summary>
-internal sealed class AgentReadStream(AgentConnection connection, byte stream) : Stream
+internal sealed class AgentReadStream(AgentConnection connection, byte stream) : ByteStream
 {
     private const int GrantStep = AgentFrame.Window / 4;
 
@@ -24,16 +25,6 @@ internal sealed class AgentReadStream(AgentConnection connection, byte stream) :
 
     public override bool CanWrite => false;
 
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (buffer.IsEmpty) return 0;
@@ -49,20 +40,13 @@ internal sealed class AgentReadStream(AgentConnection connection, byte stream) :
         return count;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
+    public override int Read(Span<byte> buffer)
     {
+        byte[] bytes = new byte[buffer.Length];
+        int count = ReadAsync(bytes, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        bytes.AsSpan(0, count).CopyTo(buffer);
+        return count;
     }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     internal void Add(ReadOnlySpan<byte> bytes)
     {
@@ -94,7 +78,7 @@ internal sealed class AgentReadStream(AgentConnection connection, byte stream) :
 /// What the host sends on the input stream of a channel; writes wait until the guest takes more. Closing it ends the input.
 /// Thread contract: one writer; <see cref="Grant"/> and <see cref="Fail"/> on the connection's task.
 /// </summary>
-internal sealed class AgentWriteStream(AgentConnection connection) : Stream
+internal sealed class AgentWriteStream(AgentConnection connection) : ByteStream
 {
     private const int Piece = 32 << 10;
 
@@ -111,36 +95,10 @@ internal sealed class AgentWriteStream(AgentConnection connection) : Stream
 
     public override bool CanWrite => true;
 
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         SendAsync(AgentFrameType.Data, buffer, Piece, cancellationToken);
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Write(byte[] buffer, int offset, int count) =>
-        WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(ReadOnlySpan<byte> buffer) => WriteAsync(buffer.ToArray(), CancellationToken.None).AsTask().GetAwaiter().GetResult();
 
     /// <summary>Sends bytes in frames of a type, as the guest has room for them.</summary>
     /// <param name="type">Data or entry.</param>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Doppel.Agent;
+using Doppel.Host;
 using Doppel.UnitTests.House;
 
 namespace Doppel.UnitTests.Agent;
@@ -38,21 +39,11 @@ internal sealed class AgentProgram : IDisposable
 }
 
 /// <summary>Two one-way streams as one.</summary>
-internal sealed class JoinedStream(Stream input, Stream output) : Stream
+internal sealed class JoinedStream(Stream input, Stream output) : ByteStream
 {
     public override bool CanRead => true;
 
     public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => input.ReadAsync(buffer, cancellationToken);
 
@@ -62,15 +53,13 @@ internal sealed class JoinedStream(Stream input, Stream output) : Stream
         await output.FlushAsync(cancellationToken);
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => input.Read(buffer, offset, count);
+    public override int Read(Span<byte> buffer) => input.Read(buffer);
 
-    public override void Write(byte[] buffer, int offset, int count) => output.Write(buffer, offset, count);
-
-    public override void Flush() => output.Flush();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        output.Write(buffer);
+        output.Flush();
+    }
 
     protected override void Dispose(bool disposing)
     {

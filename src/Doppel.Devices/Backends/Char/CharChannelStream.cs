@@ -1,25 +1,15 @@
+using Doppel.Host;
+
 namespace Doppel.Devices.Backends.Char;
 
 /// <summary>The host's end of a <see cref="CharChannel"/>. Thread contract: one reader and one writer at a time.</summary>
-internal sealed class CharChannelStream(BytePipe input, BytePipe output) : Stream
+internal sealed class CharChannelStream(BytePipe input, BytePipe output) : ByteStream
 {
     public override bool CanRead => true;
 
     public override bool CanWrite => true;
 
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override int Read(Span<byte> buffer) => buffer.IsEmpty ? 0 : input.Read(buffer);
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -32,9 +22,6 @@ internal sealed class CharChannelStream(BytePipe input, BytePipe output) : Strea
         }
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         while (true)
@@ -45,8 +32,6 @@ internal sealed class CharChannelStream(BytePipe input, BytePipe output) : Strea
         }
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (true)
@@ -56,19 +41,6 @@ internal sealed class CharChannelStream(BytePipe input, BytePipe output) : Strea
             await output.WaitWritableAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush()
-    {
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -1,3 +1,5 @@
+using Doppel.Host;
+
 namespace Doppel.Devices.Virtio.Vsock;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Doppel.Devices.Virtio.Vsock;
 /// sending side down; they and writes throw <see cref="IOException"/> when the connection was reset. Closing it lets what was written arrive.
 /// Thread contract: one reader and one writer at a time; <see cref="CompleteWrites"/> and closing from any thread.
 /// </summary>
-public sealed class VsockStream : Stream
+public sealed class VsockStream : ByteStream
 {
     private readonly VsockConnection _connection;
     private int _disposed;
@@ -24,19 +26,6 @@ public sealed class VsockStream : Stream
     /// <inheritdoc/>
     public override bool CanWrite => true;
 
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <summary>Shuts the sending side down: the guest reads the end after what was written so far.</summary>
     public void CompleteWrites()
     {
@@ -53,9 +42,6 @@ public sealed class VsockStream : Stream
     }
 
     /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (buffer.IsEmpty) return 0;
@@ -69,10 +55,6 @@ public sealed class VsockStream : Stream
     }
 
     /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         while (!buffer.IsEmpty)
@@ -83,9 +65,6 @@ public sealed class VsockStream : Stream
     }
 
     /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    /// <inheritdoc/>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (!buffer.IsEmpty)
@@ -94,24 +73,6 @@ public sealed class VsockStream : Stream
             if (!buffer.IsEmpty) await _connection.ToGuest.WaitWritableAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
-
-    /// <inheritdoc/>
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

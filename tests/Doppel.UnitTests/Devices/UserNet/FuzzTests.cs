@@ -119,7 +119,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         MiniTcp tcp = new([]);
         return
         [
-            StackBench.Ethernet(EtherType.Arp, arp, EthernetAddress.Broadcast), StackBench.Ethernet(EtherType.Ipv6, v6),
+            StackBench.Ethernet(EtherType.Arp, arp, MacAddress.Broadcast), StackBench.Ethernet(EtherType.Ipv6, v6),
             StackBench.Udp(new(StackBench.Ip("255.255.255.255"), 67), 68, dhcp, StackBench.Ip("0.0.0.0")),
             StackBench.Udp(new(StackBench.Dns, 53), 4000, dns), StackBench.Udp(new(StackBench.Ip("192.0.2.1"), 9), 4001, new byte[100]),
             StackBench.Echo(StackBench.Host, new byte[64]), StackBench.Echo(StackBench.Ip("192.0.2.1"), new byte[64]),

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Doppel.Devices.Backends.Net;
 using Doppel.Devices.Backends.Net.User;
 using Doppel.Devices.Backends.Net.User.Packets;
 using Doppel.Host;
@@ -20,7 +21,7 @@ public sealed class LocalServiceTests
         using StackBench bench = new();
         byte[] packet = Convert.FromHexString("0001080006040001525400123456" + "0a00020f" + "000000000000" + "00000000");
         StackBench.Ip(target).Write(packet.AsSpan(24));
-        bench.Send(StackBench.Ethernet(EtherType.Arp, packet, EthernetAddress.Broadcast));
+        bench.Send(StackBench.Ethernet(EtherType.Arp, packet, MacAddress.Broadcast));
         Assert.Equal(answers, bench.Received.Count);
         Assert.All(bench.Received, r => Assert.Equal(
             "525400123456" + "52550A000202" + "0806" + "0001080006040002" + "52550A000202" + Convert.ToHexString(packet.AsSpan(24)) + "525400123456" + "0A00020F",
@@ -117,7 +118,7 @@ public sealed class LocalServiceTests
         byte[] message = new byte[300];
         message[0] = message[1] = 1;
         message[2] = 6;
-        new EthernetAddress(mac).Write(message.AsSpan(28));
+        new MacAddress(mac).Write(message.AsSpan(28));
         Convert.FromHexString("63825363" + "3501").CopyTo(message, 236);
         message[242] = type;
         int at = 243;

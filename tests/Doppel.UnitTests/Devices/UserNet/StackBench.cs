@@ -12,7 +12,7 @@ namespace Doppel.UnitTests.Devices.UserNet;
 internal sealed class StackBench : INetReceiver, IDisposable
 {
     internal static readonly IpAddress Guest = Ip("10.0.2.15"), Host = Ip("10.0.2.2"), Dns = Ip("10.0.2.3");
-    internal static readonly EthernetAddress GuestMac = new(0x5254_0012_3456);
+    internal static readonly MacAddress GuestMac = new(0x5254_0012_3456);
 
     private readonly SocketLoop _sockets = new();
     private readonly List<Publisher> _publishers;
@@ -85,7 +85,7 @@ internal sealed class StackBench : INetReceiver, IDisposable
         return Received.Dequeue().Bytes;
     }
 
-    internal static byte[] Ethernet(ushort type, ReadOnlySpan<byte> payload, EthernetAddress? to = null)
+    internal static byte[] Ethernet(ushort type, ReadOnlySpan<byte> payload, MacAddress? to = null)
     {
         byte[] frame = new byte[14 + payload.Length];
         (to ?? AddressPlan.RouterMac).Write(frame);

@@ -69,10 +69,10 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
     internal void Input(ReadOnlySpan<byte> frame, in NetOffload offload)
     {
         if (frame.Length < HeaderLength.Ethernet) return;
-        EthernetAddress to = EthernetAddress.Read(frame), from = EthernetAddress.Read(frame[EthernetAddress.Length..]);
-        if (from.IsMulticast || (to != AddressPlan.RouterMac && !to.IsMulticast)) return;
+        MacAddress to = MacAddress.Read(frame), from = MacAddress.Read(frame[MacAddress.Size..]);
+        if (from.IsGroup || (to != AddressPlan.RouterMac && !to.IsGroup)) return;
         ReadOnlySpan<byte> packet = frame[HeaderLength.Ethernet..];
-        switch (BinaryPrimitives.ReadUInt16BigEndian(frame[(2 * EthernetAddress.Length)..]))
+        switch (BinaryPrimitives.ReadUInt16BigEndian(frame[(2 * MacAddress.Size)..]))
         {
             case EtherType.Arp:
                 _arp.Input(packet);
@@ -146,7 +146,7 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
 
     private bool IsFromGuest6(IpAddress source) => source.Bits == 0 || (_context.Plan.IsOnLink(source) && !_context.Plan.IsOurs(source));
 
-    private void Input(in IpPacket packet, EthernetAddress from, in NetOffload offload)
+    private void Input(in IpPacket packet, MacAddress from, in NetOffload offload)
     {
         bool hasAddress = packet.IsV4 ? packet.Source.V4 != 0 : packet.Source.Bits != 0;
         if (hasAddress) _context.Link.Neighbours.Learn(packet.Source, from);
@@ -154,7 +154,7 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
         else if (hasAddress && _reassembler.TryComplete(packet, _context.NowNs, out ReadOnlySpan<byte> payload)) Dispatch(packet.WithPayload(payload), from, hasAddress, default);
     }
 
-    private void Dispatch(in IpPacket packet, EthernetAddress from, bool hasAddress, in NetOffload offload)
+    private void Dispatch(in IpPacket packet, MacAddress from, bool hasAddress, in NetOffload offload)
     {
         bool trusted = offload.NeedsChecksum || offload.ChecksumValid;
         switch (packet.Protocol)

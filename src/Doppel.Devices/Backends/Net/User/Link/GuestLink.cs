@@ -8,7 +8,7 @@ namespace Doppel.Devices.Backends.Net.User.Link;
 /// <param name="Source">One of our addresses, or that of an outside host.</param>
 /// <param name="Destination">An address on the guest's network.</param>
 /// <param name="Via">The Ethernet address to use; null to look it up.</param>
-internal readonly record struct Route(IpAddress Source, IpAddress Destination, EthernetAddress? Via = null);
+internal readonly record struct Route(IpAddress Source, IpAddress Destination, MacAddress? Via = null);
 
 /// <summary>How a transport's packet is to be finished.</summary>
 /// <param name="Protocol">The protocol number.</param>
@@ -72,7 +72,7 @@ internal sealed class GuestLink
     internal Span<byte> BeginRaw() => _frame.AsSpan(HeaderLength.Ethernet);
 
     /// <summary>Sends what was begun with <see cref="BeginRaw"/>.</summary>
-    internal bool SendRaw(EthernetAddress to, ushort etherType, int length)
+    internal bool SendRaw(MacAddress to, ushort etherType, int length)
     {
         WriteEthernet(to, etherType);
         return Deliver(_frame.AsSpan(0, HeaderLength.Ethernet + length), default);
@@ -83,7 +83,7 @@ internal sealed class GuestLink
     internal bool Send(in Route route, in Transport transport, int length)
     {
         bool v4 = route.Source.IsV4;
-        IpAddress? unknown = TryFindMac(route, out EthernetAddress mac) ? null : route.Destination;
+        IpAddress? unknown = TryFindMac(route, out MacAddress mac) ? null : route.Destination;
         NetOffload offload = FinishChecksum(route, transport, length);
         WriteEthernet(mac, v4 ? EtherType.Ipv4 : EtherType.Ipv6);
         int header = v4 ? HeaderLength.Ipv4 : HeaderLength.Ipv6;
@@ -104,12 +104,12 @@ internal sealed class GuestLink
         }
     }
 
-    private bool TryFindMac(in Route route, out EthernetAddress mac)
+    private bool TryFindMac(in Route route, out MacAddress mac)
     {
         mac = route.Via ?? default;
         if (route.Via is not null) return true;
-        if (route.Destination.IsV4 && (route.Destination == _plan.Broadcast4 || route.Destination.V4 == uint.MaxValue)) mac = EthernetAddress.Broadcast;
-        else if (!route.Destination.IsV4 && route.Destination.Bits >> 120 == 0xff) mac = EthernetAddress.OfMulticast(route.Destination.Bits);
+        if (route.Destination.IsV4 && (route.Destination == _plan.Broadcast4 || route.Destination.V4 == uint.MaxValue)) mac = MacAddress.Broadcast;
+        else if (!route.Destination.IsV4 && route.Destination.Bits >> 120 == 0xff) mac = MacAddress.OfMulticast(route.Destination.Bits);
         else return Neighbours.TryFind(route.Destination, out mac);
         return true;
     }
@@ -136,11 +136,11 @@ internal sealed class GuestLink
         return default;
     }
 
-    private void WriteEthernet(EthernetAddress to, ushort etherType)
+    private void WriteEthernet(MacAddress to, ushort etherType)
     {
         to.Write(_frame);
-        AddressPlan.RouterMac.Write(_frame.AsSpan(EthernetAddress.Length));
-        BinaryPrimitives.WriteUInt16BigEndian(_frame.AsSpan(2 * EthernetAddress.Length), etherType);
+        AddressPlan.RouterMac.Write(_frame.AsSpan(MacAddress.Size));
+        BinaryPrimitives.WriteUInt16BigEndian(_frame.AsSpan(2 * MacAddress.Size), etherType);
     }
 
     private void WriteIpv4(in Route route, byte protocol, int length, int fragment)
@@ -215,7 +215,7 @@ internal sealed class GuestLink
         return true;
     }
 
-    private void SendParked(IpAddress address, EthernetAddress mac)
+    private void SendParked(IpAddress address, MacAddress mac)
     {
         for (int i = _parked.Count; i > 0; i--)
         {

@@ -1,4 +1,3 @@
-using Doppel.Devices.Backends.Net.User.Packets;
 using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Net.User.Link;
@@ -8,15 +7,15 @@ internal sealed class NeighbourTable
 {
     private const int Most = 256;
 
-    private readonly Dictionary<IpAddress, EthernetAddress> _entries = [];
+    private readonly Dictionary<IpAddress, MacAddress> _entries = [];
     private readonly Queue<IpAddress> _order = new();
     private IpAddress _lastAddress;
-    private EthernetAddress _lastMac;
+    private MacAddress _lastMac;
 
     /// <summary>Raised when an address is known that was not before.</summary>
-    internal Action<IpAddress, EthernetAddress> Found { get; set; } = static (_, _) => { };
+    internal Action<IpAddress, MacAddress> Found { get; set; } = static (_, _) => { };
 
-    internal void Learn(IpAddress address, EthernetAddress mac)
+    internal void Learn(IpAddress address, MacAddress mac)
     {
         if (address == _lastAddress && mac == _lastMac) return;
         bool isNew = !_entries.ContainsKey(address);
@@ -31,7 +30,7 @@ internal sealed class NeighbourTable
         if (isNew) Found(address, mac);
     }
 
-    internal bool TryFind(IpAddress address, out EthernetAddress mac)
+    internal bool TryFind(IpAddress address, out MacAddress mac)
     {
         mac = _lastMac;
         return address == _lastAddress || _entries.TryGetValue(address, out mac);

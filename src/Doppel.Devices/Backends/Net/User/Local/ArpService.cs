@@ -15,17 +15,17 @@ internal sealed class ArpService(StackContext context)
     {
         // Ethernet and IPv4 with their address lengths: the one kind there is.
         if (packet.Length < Length || BinaryPrimitives.ReadUInt64BigEndian(packet) >> 16 != 0x0001_0800_0604) return;
-        EthernetAddress sender = EthernetAddress.Read(packet[8..]);
+        MacAddress sender = MacAddress.Read(packet[8..]);
         IpAddress senderIp = IpAddress.Read(packet.Slice(14, 4)), target = IpAddress.Read(packet.Slice(24, 4));
         AddressPlan plan = context.Plan;
-        if (!sender.IsMulticast && plan.IsOnLink(senderIp) && !plan.IsOurs(senderIp)) context.Link.Neighbours.Learn(senderIp, sender);
+        if (!sender.IsGroup && plan.IsOnLink(senderIp) && !plan.IsOurs(senderIp)) context.Link.Neighbours.Learn(senderIp, sender);
         if (BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) == Request && plan.IsOurs(target)) Send(Reply, target, sender, senderIp);
     }
 
     /// <summary>Asks who has an address.</summary>
-    internal void Ask(IpAddress address) => Send(Request, context.Plan.Host4, EthernetAddress.Broadcast, address);
+    internal void Ask(IpAddress address) => Send(Request, context.Plan.Host4, MacAddress.Broadcast, address);
 
-    private void Send(ushort operation, IpAddress from, EthernetAddress to, IpAddress toIp)
+    private void Send(ushort operation, IpAddress from, MacAddress to, IpAddress toIp)
     {
         Span<byte> packet = context.Link.BeginRaw()[..Length];
         BinaryPrimitives.WriteUInt64BigEndian(packet, (0x0001_0800_0604UL << 16) | operation);

@@ -23,18 +23,18 @@ internal sealed class Dhcp4Server(StackContext context, string hostName)
     private const byte OptMask = 1, OptRouter = 3, OptDns = 6, OptHostName = 12, OptDomain = 15, OptMtu = 26, OptBroadcast = 28;
     private const byte OptRequested = 50, OptLease = 51, OptType = 53, OptServer = 54, OptEnd = 255;
 
-    private readonly Dictionary<EthernetAddress, IpAddress> _leases = [];
+    private readonly Dictionary<MacAddress, IpAddress> _leases = [];
 
     /// <summary>Takes a datagram to the server's port.</summary>
     internal void Input(ReadOnlySpan<byte> message)
     {
         // A request of an Ethernet client with the options' cookie.
-        if (message.Length < FixedLength + 4 || message[0] != 1 || message[1] != 1 || message[2] != EthernetAddress.Length) return;
+        if (message.Length < FixedLength + 4 || message[0] != 1 || message[1] != 1 || message[2] != MacAddress.Size) return;
         if (BinaryPrimitives.ReadUInt32BigEndian(message[FixedLength..]) != MagicCookie) return;
         ReadOnlySpan<byte> options = message[(FixedLength + 4)..];
-        EthernetAddress client = EthernetAddress.Read(message[28..]);
+        MacAddress client = MacAddress.Read(message[28..]);
         IpAddress own = IpAddress.Read(message.Slice(12, 4));
-        if (client.IsMulticast || !TryFind(options, OptType, 1, out ReadOnlySpan<byte> type)) return;
+        if (client.IsGroup || !TryFind(options, OptType, 1, out ReadOnlySpan<byte> type)) return;
         if (type[0] == Inform) Reply(message, Ack, own, gives: false);
         else if (type[0] is Discover or Request && Lease(client) is { } lease) Decide(message, options, type[0], lease);
     }
@@ -54,7 +54,7 @@ internal sealed class Dhcp4Server(StackContext context, string hostName)
     }
 
     // The first client gets the address that everybody knows, the others those after it.
-    private IpAddress? Lease(EthernetAddress client)
+    private IpAddress? Lease(MacAddress client)
     {
         if (_leases.TryGetValue(client, out IpAddress known)) return known;
         if (_leases.Count >= MostLeases) return null;
@@ -87,7 +87,7 @@ internal sealed class Dhcp4Server(StackContext context, string hostName)
         // RFC 2131, 4.1: to everybody if the client asks for that, or has to give up its address.
         bool everybody = type == Nak || (request[10] & 0x80) != 0;
         IpAddress to = everybody || address == default ? IpAddress.FromV4(uint.MaxValue) : address;
-        EthernetAddress via = everybody ? EthernetAddress.Broadcast : EthernetAddress.Read(request[28..]);
+        MacAddress via = everybody ? MacAddress.Broadcast : MacAddress.Read(request[28..]);
         UdpOutput.Send(context.Link, new(context.Plan.Host4, ServerPort), new(to, ClientPort), length, via);
     }
 

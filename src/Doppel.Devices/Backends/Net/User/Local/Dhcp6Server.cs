@@ -31,7 +31,7 @@ internal sealed class Dhcp6Server(StackContext context)
         if (TryFind(message[4..], OptClient, out ReadOnlySpan<byte> client) && client.Length <= LongestClientId)
             length = Write(reply, length, OptClient, client);
         // A DUID of type "link-layer address" (RFC 8415, 11.4).
-        Span<byte> server = stackalloc byte[4 + EthernetAddress.Length];
+        Span<byte> server = stackalloc byte[4 + MacAddress.Size];
         BinaryPrimitives.WriteUInt32BigEndian(server, 0x0003_0001);
         AddressPlan.RouterMac.Write(server[4..]);
         length = Write(reply, length, OptServer, server);

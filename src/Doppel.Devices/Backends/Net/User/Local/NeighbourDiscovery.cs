@@ -31,7 +31,7 @@ internal sealed class NeighbourDiscovery
     }
 
     /// <summary>Takes a message whose checksum is right. False if it is none of these.</summary>
-    internal bool TryInput(in IpPacket packet, EthernetAddress sender)
+    internal bool TryInput(in IpPacket packet, MacAddress sender)
     {
         byte type = packet.Payload[0];
         if (type is < RouterSolicitation or > NeighbourAdvertisement) return false;
@@ -55,12 +55,12 @@ internal sealed class NeighbourDiscovery
         Send(AddressPlan.Router6, group, 32);
     }
 
-    private void Learn(IpAddress address, EthernetAddress mac)
+    private void Learn(IpAddress address, MacAddress mac)
     {
         if (!address.IsV4 && _context.Plan.IsOnLink(address) && !_context.Plan.IsOurs(address)) _context.Link.Neighbours.Learn(address, mac);
     }
 
-    private void Answer(in IpPacket packet, EthernetAddress sender)
+    private void Answer(in IpPacket packet, MacAddress sender)
     {
         IpAddress target = IpAddress.Read(packet.Payload.Slice(8, 16));
         if (target.IsV4 || !_context.Plan.IsOurs(target)) return;

@@ -38,7 +38,7 @@ internal sealed record AddressPlan
     internal static IpAddress DhcpServers6 => new(((UInt128)0xff02 << 112) | 0x1_0002);
 
     /// <summary>The Ethernet address of everything that is not the guest: locally administered (IEEE 802), "host 2" as above.</summary>
-    internal static EthernetAddress RouterMac => new(0x5255_0a00_0202);
+    internal static MacAddress RouterMac => new(0x5255_0a00_0202);
 
     internal IpAddress Broadcast4 => IpAddress.FromV4(Network4.V4 | (uint)(0xffff_ffffUL >> PrefixLength4));
 

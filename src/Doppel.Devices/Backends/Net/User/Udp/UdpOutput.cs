@@ -14,7 +14,7 @@ internal static class UdpOutput
     internal static Span<byte> Begin(GuestLink link, bool v4) => link.Begin(v4)[HeaderLength.Udp..];
 
     /// <summary>Sends a datagram whose payload has been written.</summary>
-    internal static bool Send(GuestLink link, IpEndpoint from, IpEndpoint to, int length, EthernetAddress? via = null)
+    internal static bool Send(GuestLink link, IpEndpoint from, IpEndpoint to, int length, MacAddress? via = null)
     {
         Span<byte> header = link.Begin(from.Address.IsV4);
         BinaryPrimitives.WriteUInt16BigEndian(header, from.Port);
