@@ -21,22 +21,38 @@ public sealed unsafe class HostFile : IDisposable
 
     private readonly SafeFileHandle _handle;
     private readonly string _path;
+    private readonly DirectTransfer? _direct;
+    private readonly HostFileLayout _layout;
+    private volatile bool _canNotTry;
 
-    private HostFile(SafeFileHandle handle, string path, long length)
+    private HostFile(SafeFileHandle handle, string path, long length, bool direct)
     {
         _handle = handle;
         _path = path;
         Length = length;
+        _layout = HostFileLayout.Of(handle);
+        if (direct) _direct = new DirectTransfer(_layout, Move);
+        _canNotTry = direct;
     }
 
     /// <summary>Length in bytes when the file was opened.</summary>
     public long Length { get; }
 
+    /// <summary>Size of a block of the file system, in bytes.</summary>
+    public int BlockSize => _layout.BlockSize;
+
+    /// <summary>
+    /// What offsets and lengths should be multiples of, in bytes, where the host's cache is bypassed. Others work too, but are slower, and a write
+    /// up to the end of the file makes its length a multiple. One where the cache is used.
+    /// </summary>
+    public int Alignment => _direct is null ? 1 : _layout.OffsetAlignment;
+
     /// <summary>Opens and locks a file that exists.</summary>
     /// <param name="path">Path of the file.</param>
     /// <param name="writable">True to write to it too.</param>
+    /// <param name="direct">True to bypass the host's cache. Flushes are needed all the same.</param>
     /// <exception cref="IOException">The file is not there, can not be opened, or is in use; the message says which.</exception>
-    public static HostFile Open(string path, bool writable)
+    public static HostFile Open(string path, bool writable, bool direct = false)
     {
         SafeFileHandle handle;
         try
@@ -53,8 +69,8 @@ public sealed unsafe class HostFile : IDisposable
             throw new HostException($"{path} is in use by another machine{(writable ? "" : " that writes to it")}; stop that one first", e);
         }
         long length = Interop.Lseek(handle, 0, Interop.SeekEnd);
-        if (length >= 0) return new HostFile(handle, path, length);
-        HostException error = HostException.FromErrno("lseek", path);
+        HostException? error = length < 0 ? HostException.FromErrno("lseek", path) : direct ? TryBypassCache(handle, path) : null;
+        if (error is null) return new HostFile(handle, path, length, direct);
         handle.Dispose();
         throw error;
     }
@@ -62,6 +78,22 @@ public sealed unsafe class HostFile : IDisposable
     /// <summary>Fills all buffers, in order, from one stretch of the file.</summary>
     /// <exception cref="IOException">The host can not read that, or the file has become shorter.</exception>
     public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: false);
+
+    /// <summary>Fills all buffers, as <see cref="Read"/> does, if the host's cache holds all of the stretch.</summary>
+    /// <returns>False if that would have to wait for the storage; the buffers then hold anything.</returns>
+    public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers)
+    {
+        if (_canNotTry || buffers.Length > Batch) return false;
+        nint done;
+        // SAFETY: the buffers are pinned for the call; each is mapped memory by the contract of HostBuffer.
+        unsafe
+        {
+            fixed (HostBuffer* first = buffers) done = Interop.Preadv2(_handle, first, buffers.Length, offset, Interop.ReadNoWait);
+        }
+        if (done < 0 && Marshal.GetLastPInvokeError() == Interop.Eopnotsupp) _canNotTry = true;
+        foreach (HostBuffer buffer in buffers) done -= (nint)buffer.Length;
+        return done == 0;
+    }
 
     /// <summary>Writes all buffers, in order, to one stretch of the file. Stable only after <see cref="Flush"/>.</summary>
     /// <exception cref="IOException">The host can not write that.</exception>
@@ -86,7 +118,19 @@ public sealed unsafe class HostFile : IDisposable
     public bool TryZeroRange(long offset, long length) => TryAllocate(Interop.FallocZeroRange | Interop.FallocKeepSize, offset, length);
 
     /// <summary>Closes the file and gives up the lock.</summary>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        _handle.Dispose();
+        _direct?.Dispose();
+    }
+
+    private static HostException? TryBypassCache(SafeFileHandle handle, string path)
+    {
+        int flags = Interop.Fcntl(handle, Interop.FcntlGetFlags, 0);
+        if (flags >= 0 && Interop.Fcntl(handle, Interop.FcntlSetFlags, flags | Interop.OpenDirect) == 0) return null;
+        HostException cause = HostException.FromErrno("fcntl", path);
+        return new HostException($"the file system of {path} can not bypass the host's cache; choose another cache mode", cause);
+    }
 
     private bool TryAllocate(int mode, long offset, long length)
     {
@@ -101,21 +145,40 @@ public sealed unsafe class HostFile : IDisposable
 
     private void Transfer(long offset, ReadOnlySpan<HostBuffer> buffers, bool write)
     {
+        if (_direct is not null)
+        {
+            _direct.Run(offset, buffers, write);
+            return;
+        }
+        long total = 0;
+        foreach (HostBuffer buffer in buffers) total += (long)buffer.Length;
+        long done = Move(offset, buffers, write);
+        if (done != total) throw new HostException($"{_path} has become shorter than {offset + total} bytes while it was in use");
+    }
+
+    // Returns the number of bytes, which is smaller than asked for only at the end of the file.
+    private long Move(long offset, ReadOnlySpan<HostBuffer> buffers, bool write)
+    {
         HostBuffer* batch = stackalloc HostBuffer[Batch];
+        long moved = 0;
         while (!buffers.IsEmpty)
         {
             int count = Math.Min(buffers.Length, Batch);
             // SAFETY: the batch holds Batch elements and count is no larger.
             unsafe { buffers[..count].CopyTo(new Span<HostBuffer>(batch, count)); }
-            offset = TransferBatch(offset, new Span<HostBuffer>(batch, count), write);
+            moved += MoveBatch(offset + moved, new Span<HostBuffer>(batch, count), write, out bool ended);
+            if (ended) break;
             buffers = buffers[count..];
         }
+        return moved;
     }
 
     // The kernel may do less than it was asked to; what is left is asked for again.
-    private long TransferBatch(long offset, Span<HostBuffer> batch, bool write)
+    private long MoveBatch(long offset, Span<HostBuffer> batch, bool write, out bool ended)
     {
-        while (!batch.IsEmpty)
+        long moved = 0;
+        ended = false;
+        while (!batch.IsEmpty && !ended)
         {
             if (batch[0].Length == 0)
             {
@@ -128,16 +191,16 @@ public sealed unsafe class HostFile : IDisposable
             {
                 fixed (HostBuffer* first = batch)
                 {
-                    done = write ? Interop.Pwritev(_handle, first, batch.Length, offset) : Interop.Preadv(_handle, first, batch.Length, offset);
+                    done = write ? Interop.Pwritev(_handle, first, batch.Length, offset + moved) : Interop.Preadv(_handle, first, batch.Length, offset + moved);
                 }
             }
             if (done < 0 && Marshal.GetLastPInvokeError() == Interop.Eintr) continue;
-            if (done < 0) throw HostException.FromErrno(write ? "pwritev" : "preadv", $"{_path} at {offset}");
-            if (done == 0) throw new HostException($"{_path} has become shorter than {offset} bytes while it was in use");
-            offset += done;
+            if (done < 0) throw HostException.FromErrno(write ? "pwritev" : "preadv", $"{_path} at {offset + moved}");
+            ended = done == 0;
+            moved += done;
             batch = Skip(batch, (nuint)done);
         }
-        return offset;
+        return moved;
     }
 
     private static Span<HostBuffer> Skip(Span<HostBuffer> batch, nuint done)

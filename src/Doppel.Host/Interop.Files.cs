@@ -8,10 +8,25 @@ internal static unsafe partial class Interop
     internal const int FallocKeepSize = 1, FallocPunchHole = 2, FallocZeroRange = 0x10;
     internal const int SeekEnd = 2;
     internal const int AtFdcwd = -100, AtSymlinkNofollow = 0x100;
-    internal const uint StatxType = 1;
-    internal const int StatxBytes = 256, StatxModeOffset = 28;
+    internal const uint StatxType = 1, StatxDirectAlignment = 0x2000;
+    internal const int StatxBytes = 256, StatxBlockSizeOffset = 4, StatxModeOffset = 28, StatxMemoryAlignmentOffset = 152, StatxOffsetAlignmentOffset = 156;
+    internal const int AtEmptyPath = 0x1000;
+    internal const int FcntlGetFlags = 3, FcntlSetFlags = 4;
+    internal const int ReadNoWait = 8;
     internal const ushort TypeMask = 0xF000, RegularType = 0x8000;
     internal const int Eintr = 4, Ewouldblock = 11, Eopnotsupp = 95;
+
+    /// <summary>O_DIRECT, which is not the same number everywhere.</summary>
+    internal static int OpenDirect => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x1_0000 : 0x4000;
+
+    [LibraryImport(Libc, EntryPoint = "preadv2", SetLastError = true)]
+    internal static partial nint Preadv2(SafeFileHandle file, HostBuffer* buffers, int count, long offset, int flags);
+
+    [LibraryImport(Libc, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Fcntl(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport(Libc, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(SafeFileHandle file, string path, int flags, uint mask, byte* result);
 
     [LibraryImport(Libc, EntryPoint = "preadv", SetLastError = true)]
     internal static partial nint Preadv(SafeFileHandle file, HostBuffer* buffers, int count, long offset);

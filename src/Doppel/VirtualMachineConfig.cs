@@ -119,11 +119,6 @@ public sealed record FirmwareChoice
     public static FirmwareChoice File(string path) => new(path, isBuiltin: false);
 }
 
-/// <summary>One virtio block device.</summary>
-/// <param name="Path">Raw image file.</param>
-/// <param name="ReadOnly">True if the guest may not write.</param>
-public sealed record DiskConfig(string Path, bool ReadOnly = false);
-
 /// <summary>Kinds of <see cref="SerialConfig"/>.</summary>
 public enum SerialKind
 {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Doppel.Boards;
+using Doppel.Disks;
 using Doppel.Networks;
 
 namespace Doppel;
@@ -88,6 +89,7 @@ public static class VirtualMachineConfigValidator
             problems.Add($"--network: {config.Networks.Count} networks are too many; give at most {RiscVVirtMap.VirtioSlots - RiscVVirtMap.ClassicVirtioSlots}");
         else if (config.Disks.Count > room - config.Networks.Count)
             problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room - config.Networks.Count}");
+        DiskRules.Check(config.Disks, problems);
         if (config.Serial.Kind is SerialKind.File or SerialKind.Socket && string.IsNullOrEmpty(config.Serial.Path))
             problems.Add("--serial: file and socket need a path, as in --serial file:boot.log");
         if (config.Vsock is { GuestCid: < 3 or uint.MaxValue })

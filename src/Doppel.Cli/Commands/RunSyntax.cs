@@ -51,8 +51,8 @@ internal sealed class RunSyntax
 
     private readonly Option<DiskConfig[]> _disks = new("--disk")
     {
-        HelpName = "FILE[,ro]",
-        Description = "Raw disk image as a virtio disk; may be given several times",
+        HelpName = "FILE[,ro][,KEY=VALUE...]",
+        Description = "Disk image as a virtio disk; may be given several times. cache=, discard=, serial=, iops=, bps= and more: see docs/disks.md",
         CustomParser = ParseDisks,
         Arity = ArgumentArity.OneOrMore,
         AllowMultipleArgumentsPerToken = false,
@@ -160,8 +160,12 @@ internal sealed class RunSyntax
 
     private static DiskConfig[] ParseDisks(ArgumentResult result)
     {
-        DiskConfig?[] disks = [.. result.Tokens.Select(static t => DiskSyntax.TryParse(t.Value))];
-        if (disks.Contains(null)) result.AddError("--disk: the file's name is missing, for instance --disk root.img or --disk data.img,ro");
+        DiskConfig?[] disks = new DiskConfig?[result.Tokens.Count];
+        for (int i = 0; i < disks.Length; i++)
+        {
+            disks[i] = DiskSyntax.TryParse(result.Tokens[i].Value, out string problem);
+            if (disks[i] is null) result.AddError($"--disk {result.Tokens[i].Value}: {problem}");
+        }
         return disks!;
     }
 

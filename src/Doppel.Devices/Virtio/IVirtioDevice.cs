@@ -38,6 +38,14 @@ public interface IVirtioDevice : IDisposable
     /// <summary>The driver has put requests on a queue; or has made the queue ready, with requests on it or not.</summary>
     void Notify(int queue);
 
+    /// <summary>
+    /// A queue was stopped and is about to be reset: returns when the device does not touch guest memory any more for requests that it has taken from it.
+    /// A device that works on requests only while it holds the queue's lock has nothing to do. Not called under that lock.
+    /// </summary>
+    void DrainQueue(int queue)
+    {
+    }
+
     /// <summary>Back to the state before the driver came. The queues are reset afterwards; interrupts are off already.</summary>
     void Reset();
 }

@@ -1,5 +1,4 @@
 using Doppel.Core.Execution;
-using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Console;
@@ -28,7 +27,7 @@ internal sealed record BoardConnections
     public required IReadOnlyList<ConsolePort> Ports { get; init; }
 
     /// <summary>Disks in order.</summary>
-    public required IReadOnlyList<IBlockBackend> Disks { get; init; }
+    public required IReadOnlyList<BoardDisk> Disks { get; init; }
 
     /// <summary>Networks in order.</summary>
     public IReadOnlyList<BoardNetwork> Networks { get; init; } = [];

@@ -1,11 +1,9 @@
 using Doppel.Core.Bus;
 using Doppel.Core.Memory;
 using Doppel.Core.Time;
-using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Interrupts;
 using Doppel.Devices.Virtio;
 using Doppel.Devices.Virtio.Balloon;
-using Doppel.Devices.Virtio.Block;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Entropy;
 using Doppel.Devices.Virtio.Transport;
@@ -37,8 +35,7 @@ internal sealed class VirtioSlots : IDisposable
         foreach (BoardNetwork network in connections.Networks)
             Place(RiscVVirtMap.ClassicVirtioSlots, network.CreateDevice(time, connections.Log, _stages));
         if (connections.Balloon is { } balloon) Place(RiscVVirtMap.ClassicVirtioSlots, new VirtioBalloon(balloon, connections.Log));
-        int disk = 0;
-        foreach (IBlockBackend backend in connections.Disks) Place(0, new VirtioBlock(backend, $"doppel-{disk++}", time, connections.Log));
+        foreach (BoardDisk disk in connections.Disks) Place(0, disk.CreateDevice(time, connections.Log));
         for (int i = 0; i < _slots.Length; i++)
         {
             BoardSlot slot = RiscVVirtMap.Virtio(i);

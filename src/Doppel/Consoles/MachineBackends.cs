@@ -1,8 +1,8 @@
 using Doppel.Boards;
-using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Vsock;
+using Doppel.Disks;
 using Doppel.Networks;
 using Doppel.Sockets;
 
@@ -13,7 +13,7 @@ namespace Doppel.Consoles;
 /// </summary>
 internal sealed class MachineBackends : IDisposable
 {
-    private readonly List<IBlockBackend> _disks = [];
+    private readonly List<BoardDisk> _disks = [];
     private readonly List<BoardNetwork> _networks = [];
     private readonly VsockUnixFront? _front;
     private int _disposed;
@@ -24,7 +24,7 @@ internal sealed class MachineBackends : IDisposable
     {
         try
         {
-            foreach (DiskConfig disk in config.Disks) _disks.Add(Open(disk));
+            foreach (DiskConfig disk in config.Disks) _disks.Add(DiskOpener.Open(disk, _disks.Count));
             for (int i = 0; i < config.Networks.Count; i++) _networks.Add(NetworkOpener.Open(config, i));
             if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
             _front = config.Vsock?.SocketPath is { } path ? OpenFront(path, Vsock!.Host) : null;
@@ -34,7 +34,7 @@ internal sealed class MachineBackends : IDisposable
         catch
         {
             _front?.Dispose();
-            foreach (IBlockBackend disk in _disks) disk.Dispose();
+            foreach (BoardDisk disk in _disks) disk.Dispose();
             foreach (BoardNetwork network in _networks) network.Dispose();
             throw;
         }
@@ -55,7 +55,7 @@ internal sealed class MachineBackends : IDisposable
     public BalloonControl? Balloon { get; }
 
     /// <summary>Disks in order.</summary>
-    public IReadOnlyList<IBlockBackend> Disks => _disks;
+    public IReadOnlyList<BoardDisk> Disks => _disks;
 
     /// <summary>Networks in order.</summary>
     public IReadOnlyList<BoardNetwork> Networks => _networks;
@@ -71,7 +71,7 @@ internal sealed class MachineBackends : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         HangUp();
-        foreach (IBlockBackend disk in _disks) disk.Dispose();
+        foreach (BoardDisk disk in _disks) disk.Dispose();
         foreach (BoardNetwork network in _networks) network.Dispose();
     }
 
@@ -84,18 +84,6 @@ internal sealed class MachineBackends : IDisposable
         Vsock?.Host.Dispose();
         _front?.Dispose();
         foreach (VirtualMachinePort port in ConsolePorts) port.Channel.Dispose();
-    }
-
-    private static RawFileBackend Open(DiskConfig disk)
-    {
-        try
-        {
-            return new RawFileBackend(disk.Path, disk.ReadOnly);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new VirtualMachineException($"--disk {disk.Path}: {e.Message}", e);
-        }
     }
 
     private static VsockUnixFront OpenFront(string path, VsockHost host)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Text;
+using Doppel.Core.Time;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Virtio.Block;
 
@@ -182,7 +183,7 @@ public sealed class VirtioBlockTests : IDisposable
     public void Write_DriverCanNotFlush_IsFlushedAtOnce(ulong features, int flushes)
     {
         CountingBackend backend = new();
-        using VirtioBench bench = new(new VirtioBlock(backend, "disk-0", new ManualTime(deterministic: true), _log.Add));
+        using VirtioBench bench = new(Device(backend, new ManualTime(deterministic: true)));
         using Disk disk = new(bench, features, 16);
         Assert.Equal(0, disk.Request(1, 0, (Data, 512, false)));
         Assert.Equal(flushes, backend.Flushes);
@@ -191,7 +192,7 @@ public sealed class VirtioBlockTests : IDisposable
     [Fact]
     public void HostError_Request_IsAnIoErrorAndLoggedOnce()
     {
-        using VirtioBench bench = new(new VirtioBlock(new CountingBackend { Fails = true }, "disk-0", new ManualTime(deterministic: true), _log.Add));
+        using VirtioBench bench = new(Device(new CountingBackend { Fails = true }, new ManualTime(deterministic: true)));
         using Disk disk = new(bench, VirtioBench.Version1, 16);
         Assert.Equal(1, disk.Request(0, 0, (Data, 512, true)));
         Assert.Equal(1, disk.Request(0, 0, (Data, 512, true)));
@@ -202,7 +203,7 @@ public sealed class VirtioBlockTests : IDisposable
     public void RealTime_ManyRequests_CompleteOnTheWorkerAndSurviveResets()
     {
         using RawFileBackend backend = new(_path, readOnly: false);
-        using VirtioBench bench = new(new VirtioBlock(backend, "disk-0", new ManualTime(), _log.Add));
+        using VirtioBench bench = new(Device(backend, new ManualTime()));
         for (int round = 0; round < 5; round++)
         {
             bench.Memory.TryWrite(VirtioBench.Ram + 0x8_0000, new byte[0x4000]);
@@ -256,10 +257,13 @@ public sealed class VirtioBlockTests : IDisposable
         Assert.Single(_log);
     }
 
+    private VirtioBlock Device(IBlockBackend backend, MachineTime time) =>
+        new(backend, new VirtioBlockOptions { Serial = "disk-0" }, new BlockCounters(), time, _log.Add);
+
     private Disk Open(bool readOnly = false, ushort queueSize = 16)
     {
         RawFileBackend backend = new(_path, readOnly);
-        VirtioBench bench = new(new VirtioBlock(backend, "disk-0", new ManualTime(deterministic: true), _log.Add));
+        VirtioBench bench = new(Device(backend, new ManualTime(deterministic: true)));
         return new Disk(bench, AllFeatures & bench.ReadFeatures(), queueSize, backend);
     }
 

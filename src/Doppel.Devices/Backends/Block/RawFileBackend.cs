@@ -17,12 +17,27 @@ public sealed class RawFileBackend : IBlockBackend
     /// <summary>Opens an image that exists.</summary>
     /// <param name="path">Path of the image.</param>
     /// <param name="readOnly">True to open it for reading only, together with others who do.</param>
+    /// <param name="direct">True to bypass the host's cache.</param>
     /// <exception cref="IOException">It can not be opened, or another machine uses it; the message says which.</exception>
-    public RawFileBackend(string path, bool readOnly)
+    public RawFileBackend(string path, bool readOnly, bool direct = false)
     {
-        _file = HostFile.Open(path, writable: !readOnly);
+        _file = HostFile.Open(path, writable: !readOnly, direct);
         IsReadOnly = readOnly;
+        if (readOnly || _file.Length % _file.Alignment == 0) return;
+        _file.Dispose();
+        throw new HostException($"without the host's cache the size of {path} must be a multiple of {_file.Alignment} bytes; "
+            + $"make it one with `truncate -s %{_file.Alignment} {path}`, or choose another cache mode");
     }
+
+    /// <inheritdoc/>
+    public bool IsConcurrent => true;
+
+    /// <inheritdoc/>
+    public BlockLimits Limits => BlockLimits.Usual with
+    {
+        PhysicalBlock = Math.Max(BlockLimits.Usual.PhysicalBlock, _file.Alignment),
+        DiscardGranularity = _file.BlockSize,
+    };
 
     /// <inheritdoc/>
     public long Length => _file.Length;
@@ -32,6 +47,9 @@ public sealed class RawFileBackend : IBlockBackend
 
     /// <inheritdoc/>
     public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.Read(offset, buffers);
+
+    /// <inheritdoc/>
+    public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.TryReadCached(offset, buffers);
 
     /// <inheritdoc/>
     public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.Write(offset, buffers);
@@ -51,9 +69,9 @@ public sealed class RawFileBackend : IBlockBackend
     {
         if (mayUnmap && _file.TryPunchHole(offset, length)) return;
         if (!mayUnmap && _file.TryZeroRange(offset, length)) return;
-        // Pinned for good, so that its address can be given to the host.
-        _zeroes ??= GC.AllocateArray<byte>(ZeroChunk, pinned: true);
-        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(_zeroes, 0);
+        // Pinned for good, so that its address can be given to the host; two threads may make one each, and the last one stays.
+        byte[] zeroes = _zeroes ??= GC.AllocateArray<byte>(ZeroChunk, pinned: true);
+        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(zeroes, 0);
         while (length > 0)
         {
             long part = Math.Min(length, ZeroChunk);

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Numerics;
+using Doppel.Devices.Backends.Block;
 
 namespace Doppel.Devices.Virtio.Block;
 
@@ -17,26 +19,25 @@ internal static class BlockConfig
     internal const uint MaxRangeSectors = 1 << 22;
     internal const uint MaxRanges = 64;
 
-    private const int PhysicalBlockSize = 4096;
-
-    internal static void Fill(Span<byte> config, ulong sectors, bool writeback)
+    internal static void Fill(Span<byte> config, ulong sectors, bool writeback, VirtioBlockOptions options, in BlockLimits limits)
     {
         config.Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(config, sectors);
         Put(config, 8, MaxSegmentBytes);
         Put(config, 12, MaxSegments);
         Put(config, 20, SectorSize);
-        // Physical block: binary logarithm of its size in logical blocks; no offset; smallest efficient transfer in logical blocks.
-        config[24] = 3;
-        BinaryPrimitives.WriteUInt16LittleEndian(config[26..], PhysicalBlockSize / SectorSize);
+        // Physical block: binary logarithm of its size in logical blocks; no offset; smallest and best transfer in logical blocks.
+        config[24] = (byte)BitOperations.Log2((uint)(limits.PhysicalBlock / SectorSize));
+        BinaryPrimitives.WriteUInt16LittleEndian(config[26..], (ushort)(limits.PhysicalBlock / SectorSize));
+        Put(config, 28, (uint)(limits.OptimalTransfer / SectorSize));
         config[(int)WritebackOffset] = writeback ? (byte)1 : (byte)0;
-        BinaryPrimitives.WriteUInt16LittleEndian(config[34..], 1);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[34..], (ushort)options.Queues);
         Put(config, 36, MaxRangeSectors);
         Put(config, 40, MaxRanges);
-        Put(config, 44, PhysicalBlockSize / SectorSize);
+        Put(config, 44, (uint)(limits.DiscardGranularity / SectorSize));
         Put(config, 48, MaxRangeSectors);
         Put(config, 52, MaxRanges);
-        config[56] = 1;
+        config[56] = options.IgnoreDiscard ? (byte)0 : (byte)1;
     }
 
     private static void Put(Span<byte> config, int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(config[offset..], value);

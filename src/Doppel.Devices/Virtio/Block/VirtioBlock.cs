@@ -1,7 +1,5 @@
-using Doppel.Core.Execution;
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Block;
-using Doppel.Devices.Virtio.Queue;
 
 namespace Doppel.Devices.Virtio.Block;
 
@@ -16,39 +14,35 @@ public struct VirtioBlockState
 }
 
 /// <summary>
-/// The block device (virtio 1.2, section 5.2): one disk. In real time its requests run on a thread of its own; in deterministic time
-/// they run inside the notification, so that they take no time that depends on the host.
-/// Thread contract: as <see cref="IVirtioDevice"/>; requests run one after the other under the queue's lock.
+/// The block device (virtio 1.2, section 5.2): one disk. Requests are executed by a <see cref="BlockDispatcher"/>, several at once where the back
+/// end allows it. Thread contract: as <see cref="IVirtioDevice"/>.
 /// </summary>
 public sealed class VirtioBlock : IVirtioDevice
 {
     private const ulong SizeMax = 1 << 1, SegMax = 1 << 2, ReadOnly = 1 << 5, BlockSize = 1 << 6, FlushFeature = 1 << 9;
-    private const ulong Topology = 1 << 10, ConfigWce = 1 << 11, Discard = 1 << 13, WriteZeroes = 1 << 14;
+    private const ulong Topology = 1 << 10, ConfigWce = 1 << 11, MultiQueue = 1 << 12, Discard = 1 << 13, WriteZeroes = 1 << 14;
 
     private readonly IBlockBackend _backend;
-    private readonly BlockRequests _requests;
+    private readonly VirtioBlockOptions _options;
+    private readonly BlockExecutor _executor;
+    private readonly BlockDispatcher _dispatcher;
     private readonly Lock _configGate = new();
-    private readonly VcpuSignal? _work;
-    private readonly Thread? _worker;
-    private IVirtioTransport? _transport;
-    private VirtQueueChain? _chain;
-    private VirtioBlockState _state = new() { Writeback = true };
-    private volatile bool _stopping;
-    private bool _disposed;
+    private VirtioBlockState _state;
 
     /// <summary>Creates the device.</summary>
     /// <param name="backend">The disk's contents; owned by the caller.</param>
-    /// <param name="serial">What the guest shows as the disk's serial number; 20 ASCII characters at most.</param>
-    /// <param name="time">Tells whether runs must repeat.</param>
+    /// <param name="options">How it is set up.</param>
+    /// <param name="counters">Counts what it does; may have counted before.</param>
+    /// <param name="time">Tells whether runs must repeat, and when requests that were held back may start.</param>
     /// <param name="log">Receives one line when the host fails to read or write.</param>
-    public VirtioBlock(IBlockBackend backend, string serial, MachineTime time, Action<string> log)
+    public VirtioBlock(IBlockBackend backend, VirtioBlockOptions options, BlockCounters counters, MachineTime time, Action<string> log)
     {
         _backend = backend;
-        _requests = new BlockRequests(backend, serial, log);
-        if (time.IsDeterministic) return;
-        _work = new VcpuSignal();
-        _worker = new Thread(Work, maxStackSize: 256 << 10) { IsBackground = true, Name = $"doppel-disk-{serial}" };
-        _worker.Start();
+        _options = options;
+        _executor = new BlockExecutor(backend, options, counters, log) { WriteThrough = options.WriteThrough };
+        _dispatcher = new BlockDispatcher(_executor, options, backend.IsConcurrent, time);
+        _state.Writeback = !options.WriteThrough;
+        QueueSizes = [.. Enumerable.Repeat(BlockConfig.QueueSize, options.Queues)];
     }
 
     /// <summary>A copy of the state.</summary>
@@ -63,28 +57,27 @@ public sealed class VirtioBlock : IVirtioDevice
     /// <inheritdoc/>
     public uint DeviceId => 2;
 
+    // Section 5.2.5.2: a driver that is offered neither FLUSH nor CONFIG_WCE takes every write for stable.
     /// <inheritdoc/>
-    public ulong Features => SizeMax | SegMax | BlockSize | FlushFeature | Topology | ConfigWce
-        | (_backend.IsReadOnly ? ReadOnly : Discard | WriteZeroes);
+    public ulong Features => SizeMax | SegMax | BlockSize | Topology
+        | (_options.WriteThrough ? 0 : FlushFeature | ConfigWce)
+        | (_options.Queues > 1 ? MultiQueue : 0)
+        | (_backend.IsReadOnly ? ReadOnly : WriteZeroes | (_options.IgnoreDiscard ? 0 : Discard));
 
     /// <inheritdoc/>
-    public IReadOnlyList<ushort> QueueSizes { get; } = [BlockConfig.QueueSize];
+    public IReadOnlyList<ushort> QueueSizes { get; }
 
     /// <inheritdoc/>
     public uint ConfigGeneration => 0;
 
     /// <inheritdoc/>
-    public void Attach(IVirtioTransport transport)
-    {
-        _chain = new VirtQueueChain(transport.Memory);
-        _transport = transport;
-    }
+    public void Attach(IVirtioTransport transport) => _dispatcher.Attach(transport);
 
     /// <inheritdoc/>
     public void ReadConfig(uint offset, Span<byte> data)
     {
         Span<byte> config = stackalloc byte[BlockConfig.Length];
-        lock (_configGate) BlockConfig.Fill(config, _requests.Sectors, _state.Writeback);
+        lock (_configGate) BlockConfig.Fill(config, _executor.Sectors, _state.Writeback, _options, _backend.Limits);
         ConfigSpace.Read(config, offset, data);
     }
 
@@ -97,7 +90,7 @@ public sealed class VirtioBlock : IVirtioDevice
             // Section 5.2.5: writable only where CONFIG_WCE was agreed on.
             if ((_state.Features & ConfigWce) == 0) return;
             _state.Writeback = (data[0] & 1) != 0;
-            UpdateWriteThrough();
+            _executor.WriteThrough = !_state.Writeback;
         }
     }
 
@@ -109,79 +102,22 @@ public sealed class VirtioBlock : IVirtioDevice
             _state.Features = features;
             // Section 5.2.6.2: without FLUSH the driver can not ask for stability, so each write has it.
             _state.Writeback = (features & FlushFeature) != 0;
-            UpdateWriteThrough();
+            _executor.WriteThrough = !_state.Writeback;
         }
     }
 
     /// <inheritdoc/>
-    public void Notify(int queue)
-    {
-        if (_work is null) Serve();
-        else _work.Raise();
-    }
+    public void Notify(int queue) => _dispatcher.Notify();
+
+    /// <inheritdoc/>
+    public void DrainQueue(int queue) => _dispatcher.Drain(queue);
 
     /// <inheritdoc/>
     public void Reset()
     {
-        lock (_configGate)
-        {
-            _state = new VirtioBlockState { Writeback = true };
-        }
+        lock (_configGate) _state = new VirtioBlockState { Writeback = !_options.WriteThrough };
     }
 
-    /// <summary>Ends the thread after the request at hand.</summary>
-    public void Dispose()
-    {
-        if (_disposed) return;
-        _disposed = true;
-        _stopping = true;
-        _work?.Raise();
-        _worker?.Join();
-        _work?.Dispose();
-    }
-
-    private void UpdateWriteThrough() => _requests.WriteThrough = !_state.Writeback;
-
-    private void Work()
-    {
-        while (true)
-        {
-            _work!.Wait();
-            if (_stopping) return;
-            Serve();
-        }
-    }
-
-    private void Serve()
-    {
-        VirtQueue queue = _transport!.Queues[0];
-        do
-        {
-            lock (queue.Gate) queue.DisableNotifications();
-            while (!_stopping && ServeOne(queue))
-            {
-                // The lock is free between requests, so that a reset gets in.
-            }
-        }
-        while (!_stopping && !EnableNotifications(queue));
-    }
-
-    private bool ServeOne(VirtQueue queue)
-    {
-        bool signal;
-        lock (queue.Gate)
-        {
-            if (!queue.TryPop(_chain!)) return false;
-            if (_requests.Execute(_chain!) is not { } written) return queue.Fail("a request has no header or no status");
-            queue.Push(_chain!, written);
-            signal = queue.NeedsSignal();
-        }
-        if (signal) _transport!.SignalQueue(0);
-        return true;
-    }
-
-    private static bool EnableNotifications(VirtQueue queue)
-    {
-        lock (queue.Gate) return queue.EnableNotifications();
-    }
+    /// <summary>Ends the threads after the requests at hand.</summary>
+    public void Dispose() => _dispatcher.Dispose();
 }

@@ -28,6 +28,9 @@ public sealed class VirtQueueChain
     /// <summary>Bytes that the device may write.</summary>
     public uint WritableLength { get; private set; }
 
+    /// <summary>In how many pieces the request lies in memory, and no stretch of it in more.</summary>
+    public int SegmentCount => _count;
+
     /// <summary>Index of the first descriptor, which names the request to the driver.</summary>
     internal ushort Head { get; private set; }
 
@@ -91,11 +94,11 @@ public sealed class VirtQueueChain
     }
 
     /// <summary>Gives the host addresses of a stretch of the readable part.</summary>
-    /// <returns>How many buffers were filled in; the array must hold <see cref="MaxSegments"/>.</returns>
+    /// <returns>How many buffers were filled in; the array must hold <see cref="SegmentCount"/>.</returns>
     public int GetReadableBuffers(uint offset, uint length, HostBuffer[] buffers) => GetBuffers(0, _readable, offset, length, buffers);
 
     /// <summary>Gives the host addresses of a stretch of the writable part.</summary>
-    /// <returns>How many buffers were filled in; the array must hold <see cref="MaxSegments"/>.</returns>
+    /// <returns>How many buffers were filled in; the array must hold <see cref="SegmentCount"/>.</returns>
     public int GetWritableBuffers(uint offset, uint length, HostBuffer[] buffers) => GetBuffers(_readable, _count, offset, length, buffers);
 
     /// <summary>Gives one of the buffers that the writable part is made of.</summary>

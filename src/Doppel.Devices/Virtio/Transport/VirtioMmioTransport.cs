@@ -218,9 +218,11 @@ public sealed class VirtioMmioTransport : IMmioDevice, IVirtioTransport
         if (IsLive) _device.Notify(Array.IndexOf(_queues, queue));
     }
 
-    // The lock is free only between two requests: when this returns, the device does not touch the queue any more.
-    private static void Stop(VirtQueue queue)
+    // When this returns, the device touches neither the queue any more nor the buffers of its requests.
+    private void Stop(VirtQueue queue)
     {
+        lock (queue.Gate) queue.State.Ready = false;
+        _device.DrainQueue(Array.IndexOf(_queues, queue));
         lock (queue.Gate) queue.Reset();
     }
 

@@ -1,3 +1,4 @@
+using Doppel.Core.Time;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio;
@@ -31,7 +32,7 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
     public void Block_HostileDriver_StaysConform()
     {
         using RamDisk disk = new(_guarded);
-        using VirtioBlock device = new(disk, "fuzz", new ManualTime(deterministic: true), static _ => { });
+        using VirtioBlock device = Block(disk, 1, new ManualTime(deterministic: true));
         Run(device, static _ => { });
         Assert.True(disk.Transfers > 100, "the driver was too hostile to reach the disk");
     }
@@ -80,12 +81,31 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
     public void BlockInRealTime_HostileDriver_LeavesTheWorkerAlive()
     {
         using RamDisk disk = new(_guarded);
-        using VirtioBlock device = new(disk, "fuzz", new ManualTime(), static _ => { });
+        using VirtioBlock device = Block(disk, 1, new ManualTime());
         HostileDriver driver = new(_guarded, device);
         _seed.Run(3_000, driver.RunCase);
         driver.AssertEndsWithReset();
         _guarded.AssertGuardsAreIntact();
     }
+
+    [Fact]
+    public void BlockOfSeveralQueues_HostileDriver_LeavesTheWorkersAlive()
+    {
+        using RamDisk disk = new(_guarded) { IsConcurrent = true };
+        using VirtioBlock device = Block(disk, 4, new ManualTime());
+        HostileDriver driver = new(_guarded, device);
+        _seed.Run(20_000, random =>
+        {
+            driver.RunCase(random);
+            Thread.SpinWait(random.Next(1_000));
+        });
+        driver.AssertEndsWithReset();
+        _guarded.AssertGuardsAreIntact();
+        Assert.True(disk.Transfers > 100, "the driver was too hostile to reach the disk");
+    }
+
+    private static VirtioBlock Block(RamDisk disk, int queues, MachineTime time) =>
+        new(disk, new VirtioBlockOptions { Serial = "fuzz", Queues = queues }, new BlockCounters(), time, static _ => { });
 
     private static void Type(CharChannel channel, Random random) =>
         channel.Host.Write(new byte[channel.PendingInput == 0 ? random.Next(64) : 0]);
@@ -115,11 +135,22 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
     {
         private readonly byte[] _content = new byte[128 << 10];
 
-        internal int Transfers { get; private set; }
+        private int _transfers;
+
+        internal int Transfers => _transfers;
+
+        public bool IsConcurrent { get; init; }
 
         public long Length => _content.Length;
 
         public bool IsReadOnly => false;
+
+        public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers)
+        {
+            if (!IsConcurrent || offset % 1024 != 0) return false;
+            Transfer(offset, buffers, write: false);
+            return true;
+        }
 
         public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: false);
 
@@ -139,7 +170,7 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
 
         private unsafe void Transfer(long offset, ReadOnlySpan<HostBuffer> buffers, bool write)
         {
-            Transfers++;
+            Interlocked.Increment(ref _transfers);
             foreach (HostBuffer buffer in buffers)
             {
                 Assert.True(guarded.IsGuests(buffer.Address, buffer.Length, writable: !write), "a buffer lies outside guest memory");

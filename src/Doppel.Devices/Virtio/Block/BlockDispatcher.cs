@@ -1,0 +1,392 @@
+using Doppel.Core.Execution;
+using Doppel.Core.Time;
+using Doppel.Devices.Virtio.Queue;
+
+namespace Doppel.Devices.Virtio.Block;
+
+/// <summary>
+/// Brings requests from the rings of a disk to its back end and back, in any order: the guest has no promise of one, and a flush covers only what had
+/// ended before it was asked for (virtio 1.2, section 5.2.6.2).
+/// In real time a few threads of the device's own do it. One of them is enough while the host answers from its cache; a request that may wait for
+/// storage is left by itself, and the next thread takes the next one. What the host's cache holds is read within the notification, because to hand
+/// such a request over takes longer than to answer it. In deterministic time all is done within the notification.
+/// Thread contract: all members from any thread; <see cref="Drain"/> and <see cref="Dispose"/> one at a time. The lock of this class is taken before
+/// that of a queue. It guards everything here; requests outside the lists belong to the thread that took them.
+/// </summary>
+internal sealed class BlockDispatcher : IDisposable
+{
+    private const int MaxWorkers = 8;
+
+    // Requests that are taken from the rings ahead of their execution.
+    private const int ReadyLimit = 64;
+
+    // The driver learns of finished requests in batches: of so many, and not later than this after the first.
+    private const int BatchSize = 16;
+    private const long BatchNs = 50_000;
+
+    // What a vCPU does itself within a notification, in requests and in bytes of each.
+    private const int InlineRequests = 4, InlineBytes = 64 << 10;
+
+    // A write into the host's cache takes less than this, and a nanosecond for two bytes on top.
+    private const long QuickWriteNs = 40_000;
+
+    private readonly Lock _gate = new();
+    private readonly BlockExecutor _executor;
+    private readonly BlockThrottle _throttle;
+    private readonly MachineTime _time;
+    private readonly MachineTimer _throttled;
+    private readonly string _name;
+    private readonly bool _isConcurrent;
+    private readonly Queue<BlockRequest> _ready = new();
+    private readonly Stack<BlockRequest> _free = new();
+    private readonly List<Worker> _workers = [];
+    private readonly Stack<Worker> _idle = new();
+    private readonly int[] _taken;
+    private IVirtioTransport? _transport;
+    private ManualResetEventSlim? _drained;
+    private int _drainedQueue = -1;
+    private int _looking;
+    private int _nextQueue;
+    private bool _stopping;
+    private long _writeNs = 16 * QuickWriteNs;
+
+    internal BlockDispatcher(BlockExecutor executor, VirtioBlockOptions options, bool isConcurrent, MachineTime time)
+    {
+        _executor = executor;
+        _throttle = new BlockThrottle(options.Rates);
+        _time = time;
+        _throttled = time.CreateTimer(OnThrottled);
+        _name = $"doppel-disk-{options.Serial}";
+        _isConcurrent = isConcurrent;
+        _taken = new int[options.Queues];
+    }
+
+    internal void Attach(IVirtioTransport transport) => _transport = transport;
+
+    /// <summary>There may be requests on a queue.</summary>
+    internal void Notify()
+    {
+        lock (_gate)
+        {
+            // Whoever looks for requests finds these too.
+            if (_stopping || _looking != 0) return;
+            if (!_time.IsDeterministic)
+            {
+                Fetch();
+                if (_ready.Count == 0) return;
+                if (!_isConcurrent || _ready.Count > InlineRequests)
+                {
+                    Wake();
+                    return;
+                }
+            }
+            _looking++;
+        }
+        if (_time.IsDeterministic) RunAll();
+        else RunCachedReads();
+    }
+
+    /// <summary>Returns when no request of a queue is under way, after the queue was stopped; those that were not begun are forgotten.</summary>
+    internal void Drain(int queue)
+    {
+        ManualResetEventSlim drained;
+        lock (_gate)
+        {
+            List<BlockRequest> dropped = [];
+            _throttle.Drop(queue, dropped);
+            for (int i = _ready.Count; i > 0; i--)
+            {
+                BlockRequest request = _ready.Dequeue();
+                if (request.Queue == queue) dropped.Add(request);
+                else _ready.Enqueue(request);
+            }
+            foreach (BlockRequest request in dropped) Release(request);
+            if (_taken[queue] == 0) return;
+            _drained = drained = new ManualResetEventSlim(false);
+            _drainedQueue = queue;
+        }
+        drained.Wait();
+        drained.Dispose();
+    }
+
+    /// <summary>Ends the threads after the requests at hand.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_stopping) return;
+            _stopping = true;
+            _throttled.Disarm();
+            foreach (Worker worker in _workers) worker.Signal.Raise();
+        }
+        foreach (Worker worker in _workers) worker.Thread.Join();
+        foreach (Worker worker in _workers) worker.Signal.Dispose();
+    }
+
+    private void Work(Worker worker)
+    {
+        while (true)
+        {
+            Run(worker);
+            worker.Signal.Wait();
+            lock (_gate)
+            {
+                if (_stopping) return;
+            }
+        }
+    }
+
+    private void Run(Worker worker)
+    {
+        BlockBatch batch = default;
+        while (Take(worker) is { } request)
+        {
+            if (_executor.TryReadCached(request)) batch.Add(request);
+            else if (MayWait(request)) RunAway(request, ref batch);
+            else RunHere(request, ref batch);
+            if (batch.Count >= BatchSize || (batch.Count > 0 && HostClock.NowNs - batch.SinceNs > BatchNs)) Complete(ref batch);
+        }
+        Complete(ref batch);
+    }
+
+    private void RunHere(BlockRequest request, ref BlockBatch batch)
+    {
+        Execute(request);
+        batch.Add(request);
+    }
+
+    private void RunAway(BlockRequest request, ref BlockBatch batch)
+    {
+        Complete(ref batch);
+        lock (_gate)
+        {
+            _looking--;
+            if (_looking == 0)
+            {
+                Fetch();
+                if (_ready.Count != 0) Wake();
+            }
+        }
+        Execute(request);
+        batch.Add(request);
+        lock (_gate) _looking++;
+    }
+
+    private void RunAll()
+    {
+        BlockBatch batch = default;
+        while (Take(null) is { } request)
+        {
+            RunHere(request, ref batch);
+            if (batch.Count >= BatchSize) Complete(ref batch);
+        }
+        Complete(ref batch);
+    }
+
+    private void RunCachedReads()
+    {
+        BlockBatch batch = default;
+        while (batch.Count < InlineRequests && Take(null) is { } request)
+        {
+            if (request.Bytes <= InlineBytes && _executor.TryReadCached(request))
+            {
+                batch.Add(request);
+                continue;
+            }
+            HandOver(request);
+            Complete(ref batch);
+            return;
+        }
+        if (batch.Count == InlineRequests) HandOver(null);
+        Complete(ref batch);
+    }
+
+    private void HandOver(BlockRequest? request)
+    {
+        lock (_gate)
+        {
+            _looking--;
+            if (request is not null) _ready.Enqueue(request);
+            if (_looking != 0) return;
+            Fetch();
+            if (_ready.Count != 0) Wake();
+        }
+    }
+
+    private void Execute(BlockRequest request)
+    {
+        long ns = _executor.Execute(request);
+        if (request.Kind != BlockRequestKind.Write) return;
+        // A running mean; two threads may lose one of their measurements.
+        long mean = Volatile.Read(ref _writeNs);
+        Volatile.Write(ref _writeNs, mean + ((Math.Max(0, ns - (request.Bytes / 2)) - mean) / 8));
+    }
+
+    private bool MayWait(BlockRequest request) => _isConcurrent && request.Kind switch
+    {
+        BlockRequestKind.Read or BlockRequestKind.Flush or BlockRequestKind.Discard or BlockRequestKind.WriteZeroes => true,
+        BlockRequestKind.Write => _executor.WriteThrough || Volatile.Read(ref _writeNs) > QuickWriteNs,
+        _ => false,
+    };
+
+    // Null if there is nothing to do; the caller then does not look for requests any more, and a worker is idle.
+    private BlockRequest? Take(Worker? worker)
+    {
+        lock (_gate)
+        {
+            if (!_stopping && _ready.Count == 0) Fetch();
+            if (!_stopping && _ready.TryDequeue(out BlockRequest? request)) return request;
+            _looking--;
+            if (worker is not null) _idle.Push(worker);
+            return null;
+        }
+    }
+
+    private void Wake()
+    {
+        if (_stopping) return;
+        if (_idle.TryPop(out Worker? worker))
+        {
+            _looking++;
+            worker.Signal.Raise();
+        }
+        else if (_workers.Count < (_isConcurrent ? MaxWorkers : 1))
+        {
+            _looking++;
+            Worker created = new(this, $"{_name}-{_workers.Count}");
+            _workers.Add(created);
+            created.Thread.Start();
+        }
+    }
+
+    private void Fetch()
+    {
+        for (int i = 0; i < _taken.Length; i++) Fetch((_nextQueue + i) % _taken.Length);
+        _nextQueue = (_nextQueue + 1) % _taken.Length;
+    }
+
+    // A driver has no more requests under way than the queue has elements, and a few that were just given back; one with more must wait, or it could
+    // fill the host's memory.
+    private void Fetch(int index)
+    {
+        VirtQueue queue = _transport!.Queues[index];
+        lock (queue.Gate)
+        {
+            do
+            {
+                while (_ready.Count < ReadyLimit && _taken[index] < 2 * queue.MaxSize && TryFetchOne(queue, index))
+                {
+                    // Each is where it belongs.
+                }
+            }
+            while (_ready.Count < ReadyLimit && _taken[index] < 2 * queue.MaxSize && !queue.EnableNotifications());
+        }
+    }
+
+    private bool TryFetchOne(VirtQueue queue, int index)
+    {
+        if (!_free.TryPop(out BlockRequest? request)) request = new BlockRequest(_transport!.Memory);
+        if (!queue.TryPop(request.Chain))
+        {
+            _free.Push(request);
+            return false;
+        }
+        if (!request.TryBegin(index))
+        {
+            _free.Push(request);
+            return queue.Fail("a request has no header or no status");
+        }
+        _taken[index]++;
+        long now = _time.NowNs;
+        if (_throttle.TryAdmit(request, now)) _ready.Enqueue(request);
+        else _throttled.Arm(_throttle.DueNs(now));
+        return true;
+    }
+
+    private void OnThrottled()
+    {
+        lock (_gate)
+        {
+            if (_stopping) return;
+            long now = _time.NowNs;
+            _throttle.Release(now, _ready);
+            long due = _throttle.DueNs(now);
+            if (due != long.MaxValue) _throttled.Arm(due);
+            if (_ready.Count == 0 || _looking != 0) return;
+            if (!_time.IsDeterministic)
+            {
+                Wake();
+                return;
+            }
+            _looking++;
+        }
+        RunAll();
+    }
+
+    // The used ring first, then the interrupt, and only then are they the driver's for good: a reset may wait for that.
+    private void Complete(ref BlockBatch batch)
+    {
+        BlockRequest? first = batch.First;
+        for (BlockRequest? request = first; request is not null;)
+        {
+            int index = request.Queue;
+            VirtQueue queue = _transport!.Queues[index];
+            bool signal;
+            lock (queue.Gate)
+            {
+                for (; request is not null && request.Queue == index; request = request.Next) queue.Push(request.Chain, request.Written);
+                signal = queue.NeedsSignal();
+            }
+            if (signal) _transport.SignalQueue(index);
+        }
+        batch = default;
+        lock (_gate)
+        {
+            while (first is not null)
+            {
+                BlockRequest? next = first.Next;
+                Release(first);
+                first = next;
+            }
+        }
+    }
+
+    private void Release(BlockRequest request)
+    {
+        request.Next = null;
+        _free.Push(request);
+        if (--_taken[request.Queue] != 0 || request.Queue != _drainedQueue) return;
+        _drainedQueue = -1;
+        _drained!.Set();
+    }
+
+    /// <summary>Finished requests of which the driver does not know yet.</summary>
+    private struct BlockBatch
+    {
+        private BlockRequest? _last;
+
+        internal BlockRequest? First { get; private set; }
+
+        internal int Count { get; private set; }
+
+        internal long SinceNs { get; private set; }
+
+        internal void Add(BlockRequest request)
+        {
+            if (_last is null) First = request;
+            else _last.Next = request;
+            _last = request;
+            if (Count++ == 0) SinceNs = HostClock.NowNs;
+        }
+    }
+
+    private sealed class Worker
+    {
+        internal Worker(BlockDispatcher owner, string name) =>
+            Thread = new Thread(() => owner.Work(this), maxStackSize: 256 << 10) { IsBackground = true, Name = name };
+
+        internal VcpuSignal Signal { get; } = new();
+
+        internal Thread Thread { get; }
+    }
+}
