@@ -180,6 +180,7 @@ internal sealed class MachineSupervisor : IAsyncDisposable
             Ports = [.. _backends.ConsolePorts.Select(static p => new ConsolePort(p.Name, p.Config.IsConsole, p.Channel))],
             Disks = _backends.Disks,
             Networks = _backends.Networks,
+            Shares = _backends.Shares,
             Vsock = _backends.Vsock,
             Balloon = _backends.Balloon,
             Log = _config.Log,

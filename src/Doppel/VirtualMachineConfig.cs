@@ -45,6 +45,9 @@ public sealed record VirtualMachineConfig
     /// <summary>Virtio network devices, in the guest's order: <c>eth0</c>, <c>eth1</c>, …; empty for no network.</summary>
     public IReadOnlyList<NetworkConfig> Networks { get; init; } = [];
 
+    /// <summary>Folders of the host that the guest sees; empty for none.</summary>
+    public IReadOnlyList<SharedFolder> Shares { get; init; } = [];
+
     /// <summary>How the machine's time runs.</summary>
     public TimePolicy Time { get; init; } = TimePolicy.RealTime;
 

@@ -3,6 +3,7 @@ using System.Text;
 using Doppel.Boards;
 using Doppel.Disks;
 using Doppel.Networks;
+using Doppel.Shares;
 
 namespace Doppel;
 
@@ -20,7 +21,7 @@ public static class VirtualMachineConfigValidator
     /// <summary>Most virtual processors.</summary>
     public const int MaxCpus = 512;
 
-    /// <summary>Virtio slots of the board; entropy takes one, console and sockets one each where they are wanted, each disk and network one.</summary>
+    /// <summary>Virtio slots of the board; entropy takes one, console and sockets one each where they are wanted, each disk, network and share one.</summary>
     public const int VirtioSlots = 32;
 
     /// <summary>Most ports of the console device.</summary>
@@ -35,6 +36,7 @@ public static class VirtualMachineConfigValidator
         CheckBoot(config, problems);
         CheckDevices(config, problems);
         NetworkRules.Check(config.Networks, problems);
+        ShareRules.Check(config.Shares, problems);
         return problems;
     }
 
@@ -84,11 +86,13 @@ public static class VirtualMachineConfigValidator
 
     private static void CheckDevices(VirtualMachineConfig config, List<string> problems)
     {
-        int room = VirtioSlots - 1 - (config.ConsolePorts.Count > 0 ? 1 : 0) - (config.Vsock is not null ? 1 : 0);
+        int room = VirtioSlots - 1 - (config.ConsolePorts.Count > 0 ? 1 : 0) - (config.Vsock is not null ? 1 : 0) - config.Networks.Count - config.Shares.Count;
         if (config.Networks.Count > RiscVVirtMap.VirtioSlots - RiscVVirtMap.ClassicVirtioSlots)
             problems.Add($"--network: {config.Networks.Count} networks are too many; give at most {RiscVVirtMap.VirtioSlots - RiscVVirtMap.ClassicVirtioSlots}");
-        else if (config.Disks.Count > room - config.Networks.Count)
-            problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room - config.Networks.Count}");
+        else if (config.Shares.Count > ShareRules.Most - config.Networks.Count)
+            problems.Add($"--share: {config.Shares.Count} folders are too many; give at most {ShareRules.Most - config.Networks.Count}, for instance by sharing a folder that holds several");
+        else if (config.Disks.Count > room)
+            problems.Add($"--disk: {config.Disks.Count} disks are too many; the board's {VirtioSlots} virtio slots leave room for {room}");
         DiskRules.Check(config.Disks, problems);
         if (config.Serial.Kind is SerialKind.File or SerialKind.Socket && string.IsNullOrEmpty(config.Serial.Path))
             problems.Add("--serial: file and socket need a path, as in --serial file:boot.log");

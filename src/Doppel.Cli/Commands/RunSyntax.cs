@@ -58,6 +58,15 @@ internal sealed class RunSyntax
         AllowMultipleArgumentsPerToken = false,
     };
 
+    private readonly Option<SharedFolder[]> _shares = new("--share")
+    {
+        HelpName = "FOLDER:GUEST[,ro]",
+        Description = "Folder of the host that the guest sees at a path of its own, for instance .:/mnt; may be given several times",
+        CustomParser = ParseShares,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+    };
+
     private readonly Option<SerialConfig?> _serial = new("--serial")
     {
         HelpName = "stdio|null|file:FILE|socket:PATH",
@@ -82,7 +91,7 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _shares, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
@@ -107,6 +116,7 @@ internal sealed class RunSyntax
         Dtb = result.GetValue(_dtb),
         Bios = result.GetValue(_bios)!,
         Disks = result.GetValue(_disks) ?? [],
+        Shares = result.GetValue(_shares) ?? [],
         Serial = result.GetValue(_serial),
         Networks = _network.Read(result, mustRepeat: CountsInstructions(result)),
         InstructionCountTime = CountsInstructions(result),
@@ -167,6 +177,17 @@ internal sealed class RunSyntax
             if (disks[i] is null) result.AddError($"--disk {result.Tokens[i].Value}: {problem}");
         }
         return disks!;
+    }
+
+    private static SharedFolder[] ParseShares(ArgumentResult result)
+    {
+        List<SharedFolder> shares = [];
+        foreach (Token token in result.Tokens)
+        {
+            if (ShareSyntax.TryParse(token.Value, out string problem) is { } share) shares.Add(share);
+            else result.AddError($"--share {token.Value}: {problem}");
+        }
+        return [.. shares];
     }
 
     private static SerialConfig? ParseSerial(ArgumentResult result)

@@ -53,7 +53,7 @@ internal static class CompletionScript
     {
         string[] values = Values(option);
         string from = values.Length > 0 ? $"-W \"{string.Join(' ', values)}\"" : "";
-        string files = TakesFile(option) ? "-f " : "";
+        string files = TakesFile(option) ? "-f " : TakesFolder(option) ? "-d " : "";
         IEnumerable<string> names = option.Aliases.Append(option.Name).Select(n => $"\"{Key(command)} {n}\"");
         script.Append("    ").AppendJoin(" | ", names).Append(") COMPREPLY=($(compgen ").Append(files).Append(from).Append(" -- \"$word\")); return ;;\n");
     }
@@ -82,7 +82,7 @@ internal static class CompletionScript
     {
         IEnumerable<string> names = option.Aliases.Append(option.Name).Select(static n =>
             n.StartsWith("--", StringComparison.Ordinal) ? $"-l {n[2..]}" : n.Length == 2 ? $"-s '{n[1..]}'" : $"-o {n[1..]}");
-        string value = option.HelpName is null ? "" : TakesFile(option) ? " -r" : " -x";
+        string value = option.HelpName is null ? "" : TakesFile(option) || TakesFolder(option) ? " -r" : " -x";
         string[] values = Values(option);
         return string.Join(' ', names) + value + (values.Length > 0 ? $" -a '{string.Join(' ', values)}'" : "");
     }
@@ -112,6 +112,8 @@ internal static class CompletionScript
     private static bool TakesMachine(Command command) => command.Arguments.Any(static a => a.Name == MachineArgument);
 
     private static bool TakesFile(Option option) => option.HelpName?.Contains("FILE", StringComparison.Ordinal) ?? false;
+
+    private static bool TakesFolder(Option option) => option.HelpName?.Contains("FOLDER", StringComparison.Ordinal) ?? false;
 
     private static string[] Values(Option option) => option.HelpName is null ? [] : [.. Labels(option.GetCompletions(CompletionContext.Empty))];
 

@@ -61,6 +61,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             Firmware = FirmwareOf(request.Bios),
             Disks = request.Disks,
             Networks = [.. request.Networks.Select(static n => n.Config!)],
+            Shares = request.Shares,
             Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,
             Serial = request.Serial ?? SerialConfig.Console,
             ConsolePorts = PortsOf(mode, request.IsNamed),
@@ -102,7 +103,8 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     private static GuestCommand? GuestCommandOf(RunRequest request, RunMode mode)
     {
         GuestNetwork[] networks = [.. request.Networks.Select(static n => n.Guest)];
-        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"], Networks = networks };
+        GuestShare[] shares = [.. request.Shares.Select((s, i) => new GuestShare($"share{i}", s.GuestPath, s.IsReadOnly))];
+        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"], Networks = networks, Shares = shares };
         Host.Terminal.TerminalSize size = TerminalSession.Size;
         string term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name ? name : "vt100";
         return new GuestCommand
@@ -110,6 +112,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             Arguments = request.Command ?? [],
             Terminal = true,
             Networks = networks,
+            Shares = shares,
             Columns = size.Columns,
             Rows = size.Rows,
             Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["TERM"] = term },

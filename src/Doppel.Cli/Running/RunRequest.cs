@@ -37,6 +37,8 @@ internal sealed record RunRequest
 
     internal IReadOnlyList<NetworkChoice> Networks { get; init; } = [];
 
+    internal IReadOnlyList<SharedFolder> Shares { get; init; } = [];
+
     /// <summary>Null: the serial port is chosen by what runs.</summary>
     internal SerialConfig? Serial { get; init; }
 

@@ -32,6 +32,9 @@ internal sealed record BoardConnections
     /// <summary>Networks in order.</summary>
     public IReadOnlyList<BoardNetwork> Networks { get; init; } = [];
 
+    /// <summary>Shared folders in order.</summary>
+    public IReadOnlyList<BoardShare> Shares { get; init; } = [];
+
     /// <summary>The host's end of the socket device; null for no such device.</summary>
     public VsockPort? Vsock { get; init; }
 

@@ -34,6 +34,7 @@ internal sealed class VirtioSlots : IDisposable
         if (connections.Vsock is { } vsock) _slots[last - 2] = new VirtioVsock(vsock.Host, vsock.GuestCid, time);
         foreach (BoardNetwork network in connections.Networks)
             Place(RiscVVirtMap.ClassicVirtioSlots, network.CreateDevice(time, connections.Log, _stages));
+        foreach (BoardShare share in connections.Shares) Place(RiscVVirtMap.ClassicVirtioSlots, share.CreateDevice(time));
         if (connections.Balloon is { } balloon) Place(RiscVVirtMap.ClassicVirtioSlots, new VirtioBalloon(balloon, connections.Log));
         foreach (BoardDisk disk in connections.Disks) Place(0, disk.CreateDevice(time, connections.Log));
         for (int i = 0; i < _slots.Length; i++)

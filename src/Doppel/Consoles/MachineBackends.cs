@@ -4,6 +4,7 @@ using Doppel.Devices.Virtio.Balloon;
 using Doppel.Devices.Virtio.Vsock;
 using Doppel.Disks;
 using Doppel.Networks;
+using Doppel.Shares;
 using Doppel.Sockets;
 
 namespace Doppel.Consoles;
@@ -15,6 +16,7 @@ internal sealed class MachineBackends : IDisposable
 {
     private readonly List<BoardDisk> _disks = [];
     private readonly List<BoardNetwork> _networks = [];
+    private readonly List<BoardShare> _shares = [];
     private readonly VsockUnixFront? _front;
     private int _disposed;
 
@@ -26,6 +28,7 @@ internal sealed class MachineBackends : IDisposable
         {
             foreach (DiskConfig disk in config.Disks) _disks.Add(DiskOpener.Open(disk, _disks.Count));
             for (int i = 0; i < config.Networks.Count; i++) _networks.Add(NetworkOpener.Open(config, i));
+            for (int i = 0; i < config.Shares.Count; i++) _shares.Add(ShareOpener.Open(config.Shares, i));
             if (config.Vsock is { } vsock) Vsock = new VsockPort(new VsockHost(), vsock.GuestCid);
             _front = config.Vsock?.SocketPath is { } path ? OpenFront(path, Vsock!.Host) : null;
             if (config.Balloon) Balloon = new BalloonControl(config.MemoryBytes);
@@ -36,6 +39,7 @@ internal sealed class MachineBackends : IDisposable
             _front?.Dispose();
             foreach (BoardDisk disk in _disks) disk.Dispose();
             foreach (BoardNetwork network in _networks) network.Dispose();
+            foreach (BoardShare share in _shares) share.Dispose();
             throw;
         }
         ConsolePorts = [.. config.ConsolePorts.Select(static p => new VirtualMachinePort(p, new CharChannel()))];
@@ -60,6 +64,9 @@ internal sealed class MachineBackends : IDisposable
     /// <summary>Networks in order.</summary>
     public IReadOnlyList<BoardNetwork> Networks => _networks;
 
+    /// <summary>Shared folders in order.</summary>
+    public IReadOnlyList<BoardShare> Shares => _shares;
+
     /// <summary>Ports of the console device in order.</summary>
     public IReadOnlyList<VirtualMachinePort> ConsolePorts { get; }
 
@@ -73,6 +80,7 @@ internal sealed class MachineBackends : IDisposable
         HangUp();
         foreach (BoardDisk disk in _disks) disk.Dispose();
         foreach (BoardNetwork network in _networks) network.Dispose();
+        foreach (BoardShare share in _shares) share.Dispose();
     }
 
     /// <summary>

@@ -33,13 +33,17 @@ public sealed record GuestCommand
     /// <summary>How the network interfaces are set up, in the machine's order.</summary>
     public IReadOnlyList<GuestNetwork> Networks { get; init; } = [];
 
-    /// <summary>The archive: one file, <c>/doppel/command</c>, that the guest's process 1 reads.</summary>
+    /// <summary>Shared folders that are mounted before the command starts.</summary>
+    public IReadOnlyList<GuestShare> Shares { get; init; } = [];
+
+    /// <summary>The archive: <c>/doppel/command</c> and, if there are shared folders, <c>/doppel/shares</c>, that the guest's process 1 reads.</summary>
     /// <exception cref="ArgumentException">An argument holds a NUL character, or a variable has a name that no shell accepts.</exception>
     public byte[] ToInitrd()
     {
         var archive = new CpioArchive();
         archive.AddDirectory("doppel", 0x1C0);
         archive.AddFile("doppel/command", Encoding.UTF8.GetBytes(ToScript()), 0x180);
+        if (Shares.Count > 0) archive.AddFile("doppel/shares", GuestShare.ToFile(Shares), 0x180);
         return archive.ToArray();
     }
 
@@ -50,13 +54,13 @@ public sealed record GuestCommand
         if (shell || Terminal) script.Append("tty=1\n");
         if (!shell) script.Append("reports=1\n");
         if (Columns > 0 && Rows > 0) script.Append($"columns={Columns} rows={Rows}\n");
-        if (Networks.Count > 0) script.Append($"networks={Quote(string.Join(' ', Networks.Select(static n => n.ToWord())))}\n");
+        if (Networks.Count > 0) script.Append($"networks={ShellText.Quote(string.Join(' ', Networks.Select(static n => n.ToWord())))}\n");
         script.Append("run() {\n");
         foreach ((string name, string value) in Environment.OrderBy(variable => variable.Key, StringComparer.Ordinal))
-            script.Append($"export {CheckName(name)}={Quote(value)}\n");
-        script.Append($"cd {Quote(WorkingDirectory)} || exit 125\nunset OLDPWD\n");
+            script.Append($"export {CheckName(name)}={ShellText.Quote(value)}\n");
+        script.Append($"cd {ShellText.Quote(WorkingDirectory)} || exit 125\nunset OLDPWD\n");
         if (shell) script.Append("export TERM=\"${TERM:-xterm}\"\n");
-        script.Append("exec").AppendJoin("", (shell ? ["sh", "-l"] : Arguments).Select(argument => " " + Quote(argument)));
+        script.Append("exec").AppendJoin("", (shell ? ["sh", "-l"] : Arguments).Select(argument => " " + ShellText.Quote(argument)));
         return script.Append("\n}\n").ToString();
     }
 
@@ -64,9 +68,4 @@ public sealed record GuestCommand
         name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
             ? name
             : throw new ArgumentException($"'{name}' is no name of an environment variable", nameof(name));
-
-    /// <summary>Single quotes keep every character but themselves.</summary>
-    private static string Quote(string text) => text.Contains('\0', StringComparison.Ordinal)
-        ? throw new ArgumentException("an argument of a guest command cannot hold a NUL character", nameof(text))
-        : "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
 }

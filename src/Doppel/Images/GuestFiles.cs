@@ -20,6 +20,7 @@ internal static class GuestFiles
         ("hosts",       "etc/hosts",              Plain),
         ("passwd",      "etc/passwd",             Plain),
         ("network",     "usr/lib/doppel/network", Plain),
+        ("shares",      "usr/lib/doppel/shares",  Plain),
         ("profile",     "etc/profile",            Plain),
         ("shells",      "etc/shells",             Plain),
         ("init",        "init",                   Executable),

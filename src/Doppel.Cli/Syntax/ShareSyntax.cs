@@ -1,0 +1,23 @@
+namespace Doppel.Cli.Syntax;
+
+/// <summary>A shared folder as it is typed: <c>FOLDER:GUEST</c>, <c>FOLDER:GUEST,ro</c>.</summary>
+internal static class ShareSyntax
+{
+    private const string ReadOnlySuffix = ",ro", WritableSuffix = ",rw";
+
+    /// <summary>Reads a shared folder; null with a sentence for people if it is none.</summary>
+    internal static SharedFolder? TryParse(string text, out string problem)
+    {
+        bool isReadOnly = text.EndsWith(ReadOnlySuffix, StringComparison.Ordinal);
+        string paths = isReadOnly || text.EndsWith(WritableSuffix, StringComparison.Ordinal) ? text[..^ReadOnlySuffix.Length] : text;
+        // A colon may be part of the host's name; the guest's begins with a slash.
+        int colon = paths.LastIndexOf(":/", StringComparison.Ordinal);
+        if (colon < 0) colon = paths.LastIndexOf(':');
+        string host = colon < 0 ? paths : paths[..colon], guest = colon < 0 ? "" : paths[(colon + 1)..];
+        problem = host.Length == 0 ? $"the folder of the host is missing; write --share .:{guest} to share this one"
+            : guest.Length == 0 ? $"where is it to appear in the guest? Write --share {host}:/mnt"
+            : !guest.StartsWith('/') ? $"{guest} is no absolute path of the guest; write --share {host}:/{guest}"
+            : "";
+        return problem.Length != 0 ? null : new SharedFolder { HostPath = Path.GetFullPath(host), GuestPath = guest, IsReadOnly = isReadOnly };
+    }
+}

@@ -1,0 +1,94 @@
+using System.Runtime.InteropServices;
+
+namespace Doppel.Host.Shares;
+
+/// <summary>How a file is opened.</summary>
+/// <param name="Bits">Access mode and flags as open(2) takes them.</param>
+public readonly record struct HostOpenFlags(int Bits)
+{
+    private const int AccessMask = 3;
+
+    /// <summary>To read.</summary>
+    public static HostOpenFlags Read { get; } = new(0);
+
+    /// <summary>To read and write.</summary>
+    public static HostOpenFlags ReadWrite { get; } = new(2);
+
+    /// <summary>True if the file may be changed through what is opened, or is emptied by opening it.</summary>
+    public bool MayWrite => (Bits & AccessMask) != 0 || (Bits & Interop.OTrunc) != 0;
+
+    /// <summary>
+    /// Takes over of a guest's flags (Linux's generic values) the access mode, TRUNC, APPEND, DSYNC and SYNC; the rest is the guest's own affair.
+    /// </summary>
+    public static HostOpenFlags FromGuest(uint flags) =>
+        new((int)flags & (AccessMask | Interop.OTrunc | Interop.OpenAppend | Interop.ODsync | Interop.OSync));
+}
+
+/// <summary>
+/// A regular file or folder of the host that is open, read and written straight into and out of scattered memory. Methods give an error number
+/// (<see cref="Errno"/>), zero for success. Thread contract: one thread at a time.
+/// </summary>
+public sealed class HostOpenFile : IDisposable
+{
+    internal HostOpenFile(HostEntry entry) => Entry = entry;
+
+    /// <summary>The file, apart from its content; it lives as long as this.</summary>
+    public HostEntry Entry { get; }
+
+    /// <summary>Fills buffers in order; fewer bytes at the end of the file.</summary>
+    public int Read(long offset, ReadOnlySpan<HostBuffer> buffers, out uint count)
+    {
+        nint done;
+        do
+        {
+            done = Interop.PreadvOnce(Entry.Handle, in MemoryMarshal.GetReference(buffers), buffers.Length, offset);
+        }
+        while (done < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+        count = done < 0 ? 0 : (uint)done;
+        return HostEntry.Check(done);
+    }
+
+    /// <summary>Writes buffers in order; fewer bytes where the host has no room for all.</summary>
+    public int Write(long offset, ReadOnlySpan<HostBuffer> buffers, out uint count)
+    {
+        nint done;
+        do
+        {
+            done = Interop.PwritevOnce(Entry.Handle, in MemoryMarshal.GetReference(buffers), buffers.Length, offset);
+        }
+        while (done < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+        count = done < 0 ? 0 : (uint)done;
+        return HostEntry.Check(done);
+    }
+
+    /// <summary>Returns when what was written is on stable storage.</summary>
+    /// <param name="dataOnly">True to leave out what is not needed to read it back, such as times.</param>
+    public int Sync(bool dataOnly)
+    {
+        int result;
+        do
+        {
+            result = dataOnly ? Interop.Fdatasync(Entry.Handle) : Interop.Fsync(Entry.Handle);
+        }
+        while (result < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+        return HostEntry.Check(result);
+    }
+
+    /// <summary>Sets the length of a file that is open for writing.</summary>
+    public int SetLength(long length) => HostEntry.Check(Interop.Ftruncate(Entry.Handle, length));
+
+    /// <summary>Reads entries of a folder, as many whole ones as there is room for, in the form of getdents64(2).</summary>
+    public int ReadEntries(Span<byte> buffer, out int count)
+    {
+        count = (int)Interop.Getdents64(Interop.SysGetdents64, Entry.Handle, ref buffer[0], (nuint)buffer.Length);
+        int error = HostEntry.Check(count);
+        if (error != 0) count = 0;
+        return error;
+    }
+
+    /// <summary>Goes to a place in a folder: zero, or one that an entry named.</summary>
+    public int Seek(long position) => HostEntry.Check(Interop.Lseek(Entry.Handle, position, Interop.SeekSet));
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => Entry.Dispose();
+}
