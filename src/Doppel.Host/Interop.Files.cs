@@ -6,7 +6,8 @@ namespace Doppel.Host;
 internal static unsafe partial class Interop
 {
     internal const int FallocKeepSize = 1, FallocPunchHole = 2, FallocZeroRange = 0x10;
-    internal const int SeekEnd = 2;
+    internal const int SeekEnd = 2, SeekData = 3, SeekHole = 4;
+    internal const nuint Ficlone = 0x40049409;
     internal const int AtFdcwd = -100, AtSymlinkNofollow = 0x100;
     internal const uint StatxType = 1, StatxDirectAlignment = 0x2000;
     internal const int StatxBytes = 256, StatxBlockSizeOffset = 4, StatxModeOffset = 28, StatxMemoryAlignmentOffset = 152, StatxOffsetAlignmentOffset = 156;
@@ -45,4 +46,7 @@ internal static unsafe partial class Interop
 
     [LibraryImport(Libc, EntryPoint = "lseek", SetLastError = true)]
     internal static partial long Lseek(SafeFileHandle file, long offset, int whence);
+
+    [LibraryImport(Libc, EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int FileClone(SafeFileHandle target, nuint request, SafeFileHandle source);
 }

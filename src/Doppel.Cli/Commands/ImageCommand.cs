@@ -13,30 +13,18 @@ internal static class ImageCommand
 {
     internal static Command Create()
     {
-        DoppelCommand command = new("image", "Pull, list, inspect and remove guest images.")
+        DoppelCommand command = new("image", "Pull, build, list, inspect, check and remove guest images.")
         {
-            Examples = [("doppel image pull", "fetch Debian, or bring it up to date"), ("doppel image list", "what is on this host")],
+            Examples = [("doppel image pull", "fetch Debian, or bring it up to date"), ("doppel image pull debian --packages python3", "a Debian with Python on a disk"), ("doppel image list", "what is on this host")],
             Notes = ["Images are kept in $DOPPEL_CACHE, else $XDG_CACHE_HOME/doppel, else ~/.cache/doppel."],
         };
-        command.Subcommands.Add(Pull());
+        command.Subcommands.Add(ImageBuildCommands.CreatePull());
+        command.Subcommands.Add(ImageBuildCommands.CreateBuild());
+        command.Subcommands.Add(ImageBuildCommands.CreateImport());
         command.Subcommands.Add(List());
         command.Subcommands.Add(Inspect());
+        command.Subcommands.Add(Check());
         command.Subcommands.Add(Remove());
-        return command;
-    }
-
-    private static DoppelCommand Pull()
-    {
-        DoppelCommand command = new("pull", "Fetch an image, or bring it up to date.") { Examples = [("doppel image pull debian", "Debian for RISC-V")] };
-        Argument<string?> name = Name(ArgumentArity.ZeroOrOne, "Image to pull; debian if none is named");
-        command.Arguments.Add(name);
-        command.SetAction(async (result, cancellation) =>
-        {
-            string wanted = result.GetValue(name) ?? ImageStore.DefaultImage;
-            Image image = await PullDisplay.ShowAsync(progress => ImageStore.OpenDefault().PullAsync(wanted, progress, cancellation));
-            result.InvocationConfiguration.Output.WriteLine($"{image.Manifest.Name}: {image.Manifest.Description}, {Sizes.Bytes(SizeOf(image))}");
-            return ExitStatus.Success;
-        });
         return command;
     }
 
@@ -73,6 +61,23 @@ internal static class ImageCommand
         return command;
     }
 
+    private static DoppelCommand Check()
+    {
+        DoppelCommand command = new("check", "Read all files of an image and compare them with their digests.") { Examples = [("doppel image check debian", "exit status 125 if a file is damaged")] };
+        Argument<string?> name = Name(ArgumentArity.ExactlyOne, "Image to check");
+        command.Arguments.Add(name);
+        command.SetAction(async (result, cancellation) =>
+        {
+            string wanted = result.GetValue(name)!;
+            Image image = ImageStore.OpenDefault().Find(wanted) ?? throw Missing(wanted);
+            if (!await ImageStore.OpenDefault().VerifyAsync(image, cancellation))
+                throw new CliException($"image {wanted} is damaged: a file is not what was stored", $"remove it with `doppel image rm {wanted}`, and pull or build it again");
+            result.InvocationConfiguration.Output.WriteLine($"{wanted}: sound");
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
     private static DoppelCommand Remove()
     {
         DoppelCommand command = new("rm", "Remove an image.") { Examples = [("doppel image rm debian", "its files go if no other image needs them")] };
@@ -97,7 +102,7 @@ internal static class ImageCommand
 
     private static CliException Missing(string name) => new($"image {name} is not on this host", $"fetch it with `doppel image pull {name}`");
 
-    private static long SizeOf(Image image) => image.Manifest.Kernel.Size + image.Manifest.Initrd.Size;
+    internal static long SizeOf(Image image) => image.Manifest.Kernel.Size + image.Manifest.Initrd.Size + (image.Manifest.Disk?.Stored ?? 0);
 
     private static string Date(Image image) => image.Manifest.Created.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
@@ -116,7 +121,10 @@ internal static class ImageCommand
         output.WriteLine($"created       {manifest.Created:u}");
         output.WriteLine($"kernel        {Sizes.Bytes(manifest.Kernel.Size)}  {image.KernelPath}");
         output.WriteLine($"initrd        {Sizes.Bytes(manifest.Initrd.Size)}  {image.InitrdPath}");
+        if (manifest.Disk is { } disk) output.WriteLine($"disk          {Sizes.Bytes(disk.Size)}, {Sizes.Bytes(disk.Stored)} on the host  {image.DiskPath}");
         output.WriteLine($"command line  {manifest.CommandLine}");
+        foreach ((string name, string value) in manifest.Environment) output.WriteLine($"variable      {name}={value}");
+        foreach (string step in manifest.Steps) output.WriteLine($"step          {step}");
         output.WriteLine($"packages      {manifest.Packages.Count}");
         foreach (ImagePackage package in manifest.Packages) output.WriteLine($"  {package.Name} {package.Version}");
     }
@@ -137,6 +145,7 @@ internal static class ImageCommand
                 json.WriteNumber("bytes", SizeOf(image));
                 json.WriteString("kernel", image.KernelPath);
                 json.WriteString("initrd", image.InitrdPath);
+                if (image.DiskPath is { } disk) json.WriteString("disk", disk);
                 json.WriteEndObject();
             }
             json.WriteEndArray();

@@ -26,6 +26,11 @@ internal static class PullDisplay
         ImageStep.Download => "downloading",
         ImageStep.Unpack => "unpacking",
         ImageStep.Assemble => "assembling",
+        ImageStep.Boot => "booting the builder",
+        ImageStep.Write => "writing the disk",
+        ImageStep.Install => "installing",
+        ImageStep.Run => "running",
+        ImageStep.Store => "storing the disk",
         _ => "done",
     };
 

@@ -28,6 +28,9 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     // A kernel that panics would otherwise spin for ever, and nobody would see it.
     private const string RebootOnPanic = "panic=-1";
 
+    /// <summary>The same machine with a root disk of its own in the place of the image's, which nobody may write to.</summary>
+    internal MachinePlan WithRoot(string path) => this with { Config = Config with { Disks = [Config.Disks[0] with { Path = path }, .. Config.Disks.Skip(1)] } };
+
     internal bool IsCommand => IsCommandMode(Mode);
 
     /// <summary>True if keys go to the guest as they are typed.</summary>
@@ -55,11 +58,11 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             Cpus = request.Cpus,
             KernelPath = request.Kernel ?? image?.KernelPath,
             InitrdPath = request.Initrd ?? image?.InitrdPath,
-            ExtraInitrds = image?.ExtraInitrds(GuestCommandOf(request, mode)) ?? [],
+            ExtraInitrds = image?.ExtraInitrds(GuestCommandOf(request, image, mode)) ?? [],
             CommandLine = string.Join(' ', new[] { image?.Manifest.CommandLine, IsCommandMode(mode) ? RebootOnPanic : null, request.Append }.Where(static s => !string.IsNullOrEmpty(s))),
             DeviceTreePath = request.Dtb,
             Firmware = FirmwareOf(request.Bios),
-            Disks = request.Disks,
+            Disks = image?.DiskPath is { } root ? [new DiskConfig(root), .. request.Disks] : request.Disks,
             Networks = [.. request.Networks.Select(static n => n.Config!)],
             Shares = request.Shares,
             Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,
@@ -100,11 +103,12 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     }
 
     // Commands that come through a pipe are a script for a shell that is not interactive.
-    private static GuestCommand? GuestCommandOf(RunRequest request, RunMode mode)
+    private static GuestCommand? GuestCommandOf(RunRequest request, Image image, RunMode mode)
     {
         GuestNetwork[] networks = [.. request.Networks.Select(static n => n.Guest)];
         GuestShare[] shares = [.. request.Shares.Select((s, i) => new GuestShare($"share{i}", s.GuestPath, s.IsReadOnly))];
-        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"], Networks = networks, Shares = shares };
+        IReadOnlyDictionary<string, string> variables = image.Manifest.Environment;
+        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"], Networks = networks, Shares = shares, Environment = variables };
         Host.Terminal.TerminalSize size = TerminalSession.Size;
         string term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name ? name : "vt100";
         return new GuestCommand
@@ -115,7 +119,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             Shares = shares,
             Columns = size.Columns,
             Rows = size.Rows,
-            Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["TERM"] = term },
+            Environment = new Dictionary<string, string>(variables, StringComparer.Ordinal) { ["TERM"] = term },
         };
     }
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using Doppel.Images.Apt;
 using Doppel.Images.Archives;
@@ -37,6 +38,9 @@ internal sealed class DebianImage : IImageRecipe
         "vmw_vsock_virtio_transport", "ext4", "crc32c_generic", "overlay",
     ];
 
+    /// <summary>Tells a cached image that was put together otherwise: with other modules, for one.</summary>
+    private static string RecipeDigest => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', s_modules))));
+
     private readonly AptSource? _source;
 
     /// <summary>The image from the archive that the host's apt is configured for.</summary>
@@ -63,7 +67,7 @@ internal sealed class DebianImage : IImageRecipe
             IReadOnlyList<AptPackage> packages = await ResolveAsync(repository, progress, cancellation).ConfigureAwait(false);
             IReadOnlyList<ImagePackage> made = [.. packages.Select(p => new ImagePackage(p.Name, p.Version, p.Sha256, p.Size))];
             if (current is not null && current.Packages.SequenceEqual(made) && current.GuestFiles == GuestFiles.Digest()
-                && current.CommandLine == CommandLine)
+                && current.CommandLine == CommandLine && current.Recipe == RecipeDigest)
                 return null;
             long total = packages.Sum(package => package.Size);
             IReadOnlyList<string> files = await repository.DownloadAsync(packages, (package, bytes) =>
@@ -151,7 +155,7 @@ internal sealed class DebianImage : IImageRecipe
         GuestFiles.AddTo(archive);
         string version = modulesPath[ModuleRoot.Length..].TrimEnd('/');
         return new ImageContent($"Debian 13 ({Suite}), Linux {version}, BusyBox", Architecture,
-            KernelImage.ToImage(content[kernelPath]), archive.ToArray(), CommandLine, packages);
+            KernelImage.ToImage(content[kernelPath]), archive.ToArray(), CommandLine, packages) { Recipe = RecipeDigest };
     }
 
     private static byte[] Needed(Dictionary<string, byte[]> content, string path) =>

@@ -60,7 +60,9 @@ public sealed record GuestCommand
             script.Append($"export {CheckName(name)}={ShellText.Quote(value)}\n");
         script.Append($"cd {ShellText.Quote(WorkingDirectory)} || exit 125\nunset OLDPWD\n");
         if (shell) script.Append("export TERM=\"${TERM:-xterm}\"\n");
-        script.Append("exec").AppendJoin("", (shell ? ["sh", "-l"] : Arguments).Select(argument => " " + ShellText.Quote(argument)));
+        // The shell is the guest's own: BusyBox's, or bash on a disk that has it.
+        if (shell) script.Append("exec \"$SHELL\" -l");
+        else script.Append("exec").AppendJoin("", Arguments.Select(argument => " " + ShellText.Quote(argument)));
         return script.Append("\n}\n").ToString();
     }
 

@@ -25,4 +25,8 @@ internal interface IImageRecipe
 /// <param name="CommandLine">Kernel command line.</param>
 /// <param name="Packages">What it was made of.</param>
 internal sealed record ImageContent(
-    string Description, string Architecture, byte[] Kernel, byte[] Initrd, string CommandLine, IReadOnlyList<ImagePackage> Packages);
+    string Description, string Architecture, byte[] Kernel, byte[] Initrd, string CommandLine, IReadOnlyList<ImagePackage> Packages)
+{
+    /// <summary>Digest of what else decided how it was put together.</summary>
+    public string Recipe { get; init; } = "";
+}

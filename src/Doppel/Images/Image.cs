@@ -3,8 +3,9 @@ namespace Doppel.Images;
 /// <summary>An image on this host, ready to boot. Thread contract: immutable.</summary>
 public sealed class Image
 {
-    internal Image(ImageManifest manifest, string kernelPath, string initrdPath)
+    internal Image(ImageManifest manifest, string kernelPath, string initrdPath, string? diskPath = null)
     {
+        DiskPath = diskPath;
         Manifest = manifest;
         KernelPath = kernelPath;
         InitrdPath = initrdPath;
@@ -18,6 +19,11 @@ public sealed class Image
 
     /// <summary>Path of the initial file system.</summary>
     public string InitrdPath { get; }
+
+    /// <summary>
+    /// Path of the root disk, or null for an image that has none. It is for reading only: a machine gets a copy or an overlay as its first disk.
+    /// </summary>
+    public string? DiskPath { get; }
 
     /// <summary>
     /// Archives that follow <see cref="InitrdPath"/> in memory: this version's guest scripts where the cached ones are of another

@@ -51,6 +51,21 @@ public sealed record ImageManifest
     /// <summary>The packages it was made of.</summary>
     public required IReadOnlyList<ImagePackage> Packages { get; init; }
 
+    /// <summary>Digest of what else decided how the kernel and the initial file system were put together; empty in older descriptions.</summary>
+    public string Recipe { get; init; } = "";
+
+    /// <summary>The root disk; null for an image that lives in its initial file system.</summary>
+    public RootDisk? Disk { get; init; }
+
+    /// <summary>The steps that made the root disk, as lines of a recipe.</summary>
+    public IReadOnlyList<string> Steps { get; init; } = [];
+
+    /// <summary>Keys of the cached layers that the steps left.</summary>
+    public IReadOnlyList<string> Layers { get; init; } = [];
+
+    /// <summary>Variables that commands of the guest get.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>The description as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ImageJson.Readable.ImageManifest) + "\n";
 
@@ -62,6 +77,7 @@ public sealed record ImageManifest
             ImageManifest? manifest = JsonSerializer.Deserialize(json, ImageJson.Default.ImageManifest);
             bool complete = manifest is { Format: CurrentFormat, Name: not null, Kernel: not null, Initrd: not null, Packages: not null }
                 && IsDigest(manifest.Kernel.Sha256) && IsDigest(manifest.Initrd.Sha256);
+            complete = complete && (manifest!.Disk is null || IsDigest(manifest.Disk.Digest));
             return complete ? manifest : null;
         }
         catch (JsonException)
@@ -70,12 +86,15 @@ public sealed record ImageManifest
         }
     }
 
-    private static bool IsDigest(string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigitLower);
+    /// <summary>True for 64 digits, so that it may be part of a path.</summary>
+    internal static bool IsDigest(string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigitLower);
 }
 
 /// <summary>Serialisation that is generated at compile time.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ImageManifest))]
+[JsonSerializable(typeof(ImageLayer))]
+[JsonSerializable(typeof(BuilderToolsRecord))]
 internal sealed partial class ImageJson : JsonSerializerContext
 {
     /// <summary>Writes characters such as + as they are: the file is for people too and never part of a web page.</summary>

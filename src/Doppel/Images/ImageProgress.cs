@@ -18,6 +18,21 @@ public enum ImageStep
     /// <summary>Kernel and initial file system are put together and stored.</summary>
     Assemble,
 
+    /// <summary>The machine that builds root disks boots.</summary>
+    Boot,
+
+    /// <summary>The guest writes files to the root disk.</summary>
+    Write,
+
+    /// <summary>The guest installs packages.</summary>
+    Install,
+
+    /// <summary>A command of a recipe runs in the guest.</summary>
+    Run,
+
+    /// <summary>The root disk is stored.</summary>
+    Store,
+
     /// <summary>The image is there.</summary>
     Done,
 }

@@ -1,4 +1,6 @@
 using System.Text;
+using Doppel.Images.Apt;
+using Doppel.Images.Roots;
 
 namespace Doppel.Images;
 
@@ -9,6 +11,10 @@ namespace Doppel.Images;
 /// blobs/sha256/DIGEST      kernels and initial file systems, named by their content
 /// work/NAME/               downloads of a pull that is under way or was stopped
 /// tmp/                     files being written
+/// disks/DIGEST.raw         root disks, named by their content
+/// layers/KEY.json          root disks on the way, each after one step of a recipe
+/// tools.json               what the machine that makes root disks needs
+/// scratch/                 disks of machines that run, gone with them
 /// lock                     held by the process that changes any of this
 /// </code>
 /// Thread contract: all members from any thread and from several processes at once.
@@ -18,7 +24,9 @@ public sealed class ImageStore
     /// <summary>Name of the image that is used where none is named.</summary>
     public const string DefaultImage = DebianImage.ImageName;
 
+    private readonly StoreFiles _files;
     private readonly BlobFolder _blobs;
+    private readonly AptSource? _source;
     private readonly IReadOnlyList<IImageRecipe> _recipes;
     private readonly TimeProvider _time;
 
@@ -29,10 +37,12 @@ public sealed class ImageStore
     {
     }
 
-    internal ImageStore(string root, IReadOnlyList<IImageRecipe> recipes, TimeProvider time)
+    internal ImageStore(string root, IReadOnlyList<IImageRecipe> recipes, TimeProvider time, AptSource? source = null)
     {
         Root = Path.GetFullPath(root);
-        _blobs = new BlobFolder(Path.Combine(Root, "blobs", "sha256"), Path.Combine(Root, "tmp"));
+        _files = new StoreFiles(Root);
+        _blobs = _files.Blobs;
+        _source = source;
         _recipes = recipes;
         _time = time;
     }
@@ -70,8 +80,8 @@ public sealed class ImageStore
     public Image? Find(string name)
     {
         if (ReadManifest(name) is not { } manifest) return null;
-        return _blobs.Has(manifest.Kernel) && _blobs.Has(manifest.Initrd)
-            ? new Image(manifest, _blobs.PathOf(manifest.Kernel), _blobs.PathOf(manifest.Initrd))
+        return _blobs.Has(manifest.Kernel) && _blobs.Has(manifest.Initrd) && (manifest.Disk is null || _files.Disks.Has(manifest.Disk))
+            ? new Image(manifest, _blobs.PathOf(manifest.Kernel), _blobs.PathOf(manifest.Initrd), manifest.Disk is { } disk ? _files.Disks.PathOf(disk) : null)
             : null;
     }
 
@@ -81,7 +91,8 @@ public sealed class ImageStore
     {
         ArgumentNullException.ThrowIfNull(image);
         return await _blobs.VerifyAsync(image.Manifest.Kernel, cancellation).ConfigureAwait(false)
-            && await _blobs.VerifyAsync(image.Manifest.Initrd, cancellation).ConfigureAwait(false);
+            && await _blobs.VerifyAsync(image.Manifest.Initrd, cancellation).ConfigureAwait(false)
+            && (image.Manifest.Disk is not { } disk || await Task.Run(() => _files.Disks.Verify(disk, cancellation), cancellation).ConfigureAwait(false));
     }
 
     /// <summary>The image, pulled if the store does not have it.</summary>
@@ -112,8 +123,62 @@ public sealed class ImageStore
         if (!File.Exists(file)) return false;
         File.Delete(file);
         DeleteFolder(WorkFolder(name));
-        _blobs.Prune(ReferencedBlobs());
+        Prune([]);
         return true;
+    }
+
+    /// <summary>Makes an image with a root disk. What is there of it already is not made again.</summary>
+    /// <param name="recipe">What it is made of.</param>
+    /// <param name="progress">Gets the steps, on any thread.</param>
+    /// <param name="cancellation">Stops the build; steps that are finished stay.</param>
+    /// <exception cref="ImageException">A step failed; the message says which, and ends with what the guest said.</exception>
+    public async Task<Image> BuildAsync(RootRecipe recipe, IProgress<ImageProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        _ = CheckName(recipe.Name);
+        if (Available.Contains(recipe.Name, StringComparer.Ordinal)) throw new ImageException($"{recipe.Name} is the name of an image of Doppel's own; take another one");
+        IProgress<ImageProgress> listener = progress ?? new Progress<ImageProgress>();
+        Image boot = await GetAsync(DefaultImage, progress, cancellation).ConfigureAwait(false);
+        try
+        {
+            using StoreLock held = await StoreLock.TakeAsync(Root, () => listener.Report(new(ImageStep.Waiting, recipe.Name, 0, 0)), cancellation)
+                .ConfigureAwait(false);
+            string work = WorkFolder(recipe.Name);
+            Directory.CreateDirectory(work);
+            var environment = new Dictionary<string, string>(StringComparer.Ordinal);
+            ImageLayer? from = Origin(recipe, environment);
+            ImageLayer layer = await new RootBuilder(_files, boot, _source, work, listener).BuildAsync(recipe, from, environment, cancellation).ConfigureAwait(false);
+            await PublishAsync(recipe, boot, layer, environment, cancellation).ConfigureAwait(false);
+            DeleteFolder(work);
+            listener.Report(new(ImageStep.Done, recipe.Name, 1, 1));
+            return Find(recipe.Name) ?? throw new IOException("a file that was just written is gone or too short");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException($"cannot store image {recipe.Name} in {Root}: {e.Message} (DOPPEL_CACHE chooses another folder)", e);
+        }
+    }
+
+    /// <summary>A writable copy of an image's root disk, for one machine. It is the caller's to delete, but one whose process died goes by itself.</summary>
+    /// <param name="image">An image of this store with a disk.</param>
+    /// <param name="path">Where it is to be; null for a place in the store.</param>
+    /// <param name="cancellation">Stops the copy.</param>
+    /// <returns>Path of the disk.</returns>
+    /// <exception cref="ImageException">The image has no disk, or it cannot be written.</exception>
+    public string CreateScratchDisk(Image image, string? path = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        if (image.Manifest.Disk is not { } disk) throw new ImageException($"image {image.Manifest.Name} has no root disk");
+        string target = path ?? ScratchFolder.NewPath(Path.Combine(Root, "scratch"));
+        try
+        {
+            _files.Disks.CopyTo(disk, target, cancellation);
+            return target;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException($"cannot write the disk of a machine to {target}: {e.Message}", e);
+        }
     }
 
     private async Task<Image> PullAsync(
@@ -164,18 +229,64 @@ public sealed class ImageStore
             CommandLine = content.CommandLine,
             GuestFiles = GuestFiles.Digest(),
             Packages = content.Packages,
+            Recipe = content.Recipe,
         };
         Directory.CreateDirectory(Manifests);
         await _blobs.WriteFileAsync(ManifestPath(name), Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation)
             .ConfigureAwait(false);
         // A machine that is just starting may still open the files of the image that was replaced: they go with the next change.
-        IEnumerable<string> keep = ReferencedBlobs();
-        _blobs.Prune(replaced is null ? keep : [.. keep, replaced.Kernel.Sha256, replaced.Initrd.Sha256]);
+        Prune(replaced is null ? [] : [replaced.Kernel.Sha256, replaced.Initrd.Sha256]);
     }
 
-    private IEnumerable<string> ReferencedBlobs() => Directory.EnumerateFiles(Manifests, "*.json")
-        .Select(file => ReadManifest(Path.GetFileNameWithoutExtension(file))).OfType<ImageManifest>()
-        .SelectMany(manifest => (string[])[manifest.Kernel.Sha256, manifest.Initrd.Sha256]).ToList();
+    private async Task PublishAsync(
+        RootRecipe recipe, Image boot, ImageLayer layer, Dictionary<string, string> environment, CancellationToken cancellation)
+    {
+        ImageManifest? from = recipe is { Archive: null, From: { } name } && name != DefaultImage ? ReadManifest(name) : null;
+        string status = await File.ReadAllTextAsync(_blobs.PathOf(layer.PackageStatus), cancellation).ConfigureAwait(false);
+        var known = layer.Packages.DistinctBy(static p => (p.Name, p.Version)).ToDictionary(static p => (p.Name, p.Version));
+        var manifest = new ImageManifest
+        {
+            Name = recipe.Name,
+            Description = recipe.Archive is { } archive ? $"root of {Path.GetFileName(archive)}" : Describe(recipe),
+            Architecture = boot.Manifest.Architecture,
+            Created = _time.GetUtcNow(),
+            Kernel = boot.Manifest.Kernel,
+            Initrd = boot.Manifest.Initrd,
+            CommandLine = $"{boot.Manifest.CommandLine} root=/dev/vda rw",
+            GuestFiles = boot.Manifest.GuestFiles,
+            Packages = [.. InstalledPackages.Parse(status).Select(p => known.GetValueOrDefault(p) ?? new ImagePackage(p.Name, p.Version, "", 0))],
+            Disk = layer.Disk,
+            Steps = [.. from?.Steps ?? [recipe.Archive is { } file ? $"IMPORT {Path.GetFileName(file)}" : "FROM debian"], .. recipe.Steps.Select(static s => s.Line)],
+            Layers = layer.Chain,
+            Environment = environment,
+        };
+        // The same content again is the same image, with its old date.
+        if (Find(recipe.Name) is { } old && old.Manifest.ToJson() == (manifest with { Created = old.Manifest.Created }).ToJson()) return;
+        Directory.CreateDirectory(Manifests);
+        await _blobs.WriteFileAsync(ManifestPath(recipe.Name), Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation).ConfigureAwait(false);
+        Prune([]);
+    }
+
+    private static string Describe(RootRecipe recipe)
+    {
+        string[] packages = [.. recipe.Steps.OfType<PackagesStep>().SelectMany(static s => s.Names)];
+        string from = recipe.From == DefaultImage ? "Debian 13" : recipe.From!;
+        return packages.Length > 0 ? $"{from} with {string.Join(", ", packages)}" : $"{from} on a disk";
+    }
+
+    private ImageLayer? Origin(RootRecipe recipe, Dictionary<string, string> environment)
+    {
+        if (recipe.Archive is not null || recipe.From is null or DefaultImage) return null;
+        Image from = Find(recipe.From)
+            ?? throw new ImageException($"there is no image {recipe.From} on this host to begin with; `doppel image list` shows those there are");
+        if (from.Manifest.Layers is not [.., var last] || _files.FindLayer(last) is not { } layer)
+            throw new ImageException($"image {recipe.From} has no root disk to begin with; begin with `FROM debian`, or with an image that was built");
+        foreach ((string name, string value) in from.Manifest.Environment) environment[name] = value;
+        return layer;
+    }
+
+    private void Prune(IEnumerable<string> moreBlobs) => _files.Prune(
+        [.. Directory.EnumerateFiles(Manifests, "*.json").Select(file => ReadManifest(Path.GetFileNameWithoutExtension(file))).OfType<ImageManifest>()], moreBlobs);
 
     private ImageManifest? ReadManifest(string name)
     {

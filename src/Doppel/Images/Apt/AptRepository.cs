@@ -9,7 +9,19 @@ namespace Doppel.Images.Apt;
 /// <param name="Sha256">SHA-256 of the file, lower-case hexadecimal.</param>
 /// <param name="Size">Size of the file in bytes.</param>
 /// <param name="UnpackedSize">Size of what is in it, in bytes, as its maker estimates; zero if it does not say.</param>
-internal sealed record AptPackage(string Name, string Version, string Depends, string Sha256, long Size, long UnpackedSize);
+internal sealed record AptPackage(string Name, string Version, string Depends, string Sha256, long Size, long UnpackedSize)
+{
+    /// <summary>The Pre-Depends field, as written.</summary>
+    public string PreDepends { get; init; } = "";
+
+    /// <summary>The paragraph of the index, as written, for <see cref="AptRepository.WriteStatus"/>.</summary>
+    public string Stanza { get; init; } = "";
+}
+
+/// <summary>One thing that apt would have dpkg do.</summary>
+/// <param name="IsUnpack">True to unpack the package, false to configure it.</param>
+/// <param name="Package">Name of the package.</param>
+internal readonly record struct AptOperation(bool IsUnpack, string Package);
 
 /// <summary>
 /// A foreign Debian archive behind the host's apt, with lists, downloads and status in a private folder: the host's mirrors, proxies,
@@ -19,6 +31,7 @@ internal sealed record AptPackage(string Name, string Version, string Depends, s
 internal sealed class AptRepository
 {
     private const string UpdateProgressPrefix = "dlstatus:";
+    private const int PackagesPerCall = 64;
     private static readonly TimeSpan s_pollInterval = TimeSpan.FromMilliseconds(100);
     private readonly AptTools _tools;
     private readonly string _folder;
@@ -68,6 +81,23 @@ internal sealed class AptRepository
             : throw new AptException($"the archive has no package {name}"))];
     }
 
+    /// <summary>Says which packages are installed already: dpkg's status file of the system that packages are chosen for.</summary>
+    public void WriteStatus(string status) => File.WriteAllText(Path.Combine(_folder, "status"), status);
+
+    /// <summary>What apt would do, in its order, to install packages with all they need.</summary>
+    /// <param name="names">Names of packages, or patterns of apt.</param>
+    /// <param name="recommends">True to install also what they recommend.</param>
+    /// <param name="cancellation">Stops apt.</param>
+    /// <exception cref="AptException">There is no such package, or not all of them can be installed together.</exception>
+    public async Task<IReadOnlyList<AptOperation>> PlanAsync(IReadOnlyList<string> names, bool recommends, CancellationToken cancellation)
+    {
+        string text = await HostProcess.RunAsync(_tools.AptGet, ["-c", _configuration, "-q=2", "--simulate", "--no-remove", "-o",
+            $"APT::Install-Recommends={(recommends ? "true" : "false")}", "install", .. names], cancellation).ConfigureAwait(false);
+        // "Inst name (version archive [arch])", "Conf name (...)"; a shared name is written with its architecture.
+        return [.. text.Split('\n').Select(static line => line.Split(' ')).Where(static words => words is ["Inst" or "Conf", _, ..])
+            .Select(static words => new AptOperation(words[0] == "Inst", words[1].Split(':')[0]))];
+    }
+
     /// <summary>Downloads packages, or takes what an earlier try has left, and has apt check them against the signed index.</summary>
     /// <param name="packages">Packages out of <see cref="ShowAsync"/>.</param>
     /// <param name="progress">Gets the package that is on its way and the bytes of all packages that are there.</param>
@@ -77,40 +107,45 @@ internal sealed class AptRepository
         IReadOnlyList<AptPackage> packages, Action<AptPackage, long> progress, CancellationToken cancellation)
     {
         IReadOnlyDictionary<string, string> uris = await LocateAsync(packages, cancellation).ConfigureAwait(false);
-        var files = new List<string>();
-        long before = 0;
-        foreach (AptPackage package in packages)
-        {
-            string file = Path.Combine(Archives, package.Sha256 + ".deb");
-            progress(package, before);
-            await DownloadAsync(package, uris[package.Sha256], file, length => progress(package, before + length), cancellation)
-                .ConfigureAwait(false);
-            files.Add(file);
-            before += package.Size;
-            progress(package, before);
-        }
-        return files;
+        // One call for many: each would connect anew.
+        foreach (AptPackage[] part in packages.Where(package => !File.Exists(FileOf(package))).Chunk(PackagesPerCall))
+            await DownloadAsync(part, uris, () => Report(packages, progress), cancellation).ConfigureAwait(false);
+        Report(packages, progress);
+        return [.. packages.Select(FileOf)];
     }
 
     /// <summary>Removes lists and downloads.</summary>
     public void Clear() => Directory.Delete(_folder, recursive: true);
 
+    private string FileOf(AptPackage package) => Path.Combine(Archives, package.Sha256 + ".deb");
+
+    private string PartialOf(AptPackage package) => Path.Combine(Archives, "partial", package.Sha256 + ".deb");
+
     private async Task DownloadAsync(
-        AptPackage package, string uri, string file, Action<long> progress, CancellationToken cancellation)
+        AptPackage[] packages, IReadOnlyDictionary<string, string> uris, Action report, CancellationToken cancellation)
     {
-        if (File.Exists(file)) return;
-        string partial = Path.Combine(Archives, "partial", package.Sha256 + ".deb");
         // download-file takes a partial file up where it ends, which "apt-get download" does not, and checks the digest at the end.
-        Task download = HostProcess.RunAsync(_tools.AptHelper,
-            ["-c", _configuration, "-q=2", "download-file", uri, partial, "SHA256:" + package.Sha256], cancellation);
+        Task download = HostProcess.RunAsync(_tools.AptHelper, ["-c", _configuration, "-q=2", "download-file",
+            .. packages.SelectMany(package => (string[])[uris[package.Sha256], PartialOf(package), "SHA256:" + package.Sha256])], cancellation);
         while (await Task.WhenAny(download, Task.Delay(s_pollInterval, cancellation)).ConfigureAwait(false) != download
-            && !cancellation.IsCancellationRequested)
-        {
-            var state = new FileInfo(partial);
-            if (state.Exists) progress(Math.Min(state.Length, package.Size));
-        }
+            && !cancellation.IsCancellationRequested) report();
         await download.ConfigureAwait(false);
-        File.Move(partial, file);
+        foreach (AptPackage package in packages) File.Move(PartialOf(package), FileOf(package));
+    }
+
+    // The package on its way is the last one of which something is there.
+    private void Report(IReadOnlyList<AptPackage> packages, Action<AptPackage, long> progress)
+    {
+        AptPackage current = packages[0];
+        long bytes = 0;
+        foreach (AptPackage package in packages)
+        {
+            var partial = new FileInfo(PartialOf(package));
+            long there = File.Exists(FileOf(package)) ? package.Size : partial.Exists ? Math.Min(partial.Length, package.Size) : 0;
+            if (there > 0) current = package;
+            bytes += there;
+        }
+        progress(current, bytes);
     }
 
     private async Task<IReadOnlyDictionary<string, string>> LocateAsync(
@@ -140,7 +175,11 @@ internal sealed class AptRepository
         stanza["SHA256"],
         Number(stanza, "Size"),
         // Installed-Size counts in units of 1024 bytes (deb-control(5)).
-        Number(stanza, "Installed-Size") * 1024);
+        Number(stanza, "Installed-Size") * 1024)
+    {
+        PreDepends = stanza.GetValueOrDefault("Pre-Depends", ""),
+        Stanza = string.Concat(stanza.Select(static field => $"{field.Key}: {field.Value}\n")),
+    };
 
     private static long Number(Dictionary<string, string> stanza, string field) =>
         long.TryParse(stanza.GetValueOrDefault(field), NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0;
