@@ -78,7 +78,15 @@ public sealed record ImageManifest
             bool complete = manifest is { Format: CurrentFormat, Name: not null, Kernel: not null, Initrd: not null, Packages: not null }
                 && IsDigest(manifest.Kernel.Sha256) && IsDigest(manifest.Initrd.Sha256);
             complete = complete && (manifest!.Disk is null || IsDigest(manifest.Disk.Digest));
-            return complete ? manifest : null;
+            // What an older description lacks comes as null.
+            return complete ? manifest! with
+            {
+                Recipe = manifest.Recipe ?? "",
+                Steps = manifest.Steps ?? [],
+                Layers = manifest.Layers ?? [],
+                Environment = manifest.Environment ?? new Dictionary<string, string>(StringComparer.Ordinal),
+            }
+            : null;
         }
         catch (JsonException)
         {

@@ -9,7 +9,7 @@ internal static class FakeDebian
 
     private static readonly string[] s_modules =
     [
-        "drivers/virtio/virtio_mmio", "drivers/block/virtio_blk", "drivers/char/hw_random/virtio-rng", "drivers/net/virtio_net", "fs/9p/9p",
+        "drivers/virtio/virtio_mmio", "drivers/virtio/virtio_balloon", "drivers/block/virtio_blk", "drivers/char/hw_random/virtio-rng", "drivers/net/virtio_net", "fs/9p/9p",
         "net/9p/9pnet_virtio", "net/vmw_vsock/vmw_vsock_virtio_transport", "crypto/crc32c_generic", "fs/overlayfs/overlay", "sound/unused",
     ];
 

@@ -111,8 +111,9 @@ internal sealed class BuilderMachine : IAsyncDisposable
     /// <summary>Does a word whose progress is the part of an archive that it has read.</summary>
     public Task UnpackAsync(string what, Action<long> bytes, CancellationToken cancellation, params IReadOnlyList<string> words) => DoAsync(what, line =>
     {
+        // "/usr/lib/doppel/tools/tar: records 100"
         string[] parts = line.Split(' ');
-        if (parts is ["records", var records] && long.TryParse(records, NumberStyles.None, CultureInfo.InvariantCulture, out long count)) bytes(count * RecordBytes);
+        if (parts is [.., "records", var records] && long.TryParse(records, NumberStyles.None, CultureInfo.InvariantCulture, out long count)) bytes(count * RecordBytes);
     }, cancellation, words);
 
     /// <summary>What a word prints.</summary>
@@ -136,7 +137,7 @@ internal sealed class BuilderMachine : IAsyncDisposable
         {
             line(text);
             if (text.StartsWith("status: ", StringComparison.Ordinal) || text.StartsWith("processing: ", StringComparison.Ordinal)
-                || text.StartsWith("records ", StringComparison.Ordinal)) continue;
+                || text.Contains(" records ", StringComparison.Ordinal)) continue;
             lock (said)
             {
                 said.Enqueue(text);

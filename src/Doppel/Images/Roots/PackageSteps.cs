@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.Text;
 using Doppel.Images.Apt;
 
 namespace Doppel.Images.Roots;
@@ -11,7 +10,7 @@ internal sealed class PackageSteps(
     private const string BaseFiles = "base-files";
 
     /// <summary>What every Debian root disk has: all that is essential, apt, and what a machine is looked after with.</summary>
-    private static readonly string[] s_base = ["?essential", "apt", BaseFiles, "e2fsprogs", "iproute2", "kmod", "netbase", "procps"];
+    private static readonly string[] s_base = ["?essential", "apt", BaseFiles, "e2fsprogs", "iproute2", "kmod", "mount", "netbase", "procps"];
 
     /// <summary>Debian's essential packages on a disk of their own.</summary>
     /// <exception cref="AptException">apt or dpkg-deb refused.</exception>
