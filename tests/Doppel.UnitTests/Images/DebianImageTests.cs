@@ -126,8 +126,10 @@ public sealed class DebianImageTests : IDisposable
     {
         using var server = new RangeServer(_archive.Root) { StallAfter = 300_000 };
         using var cancel = new CancellationTokenSource();
-        Task<Image> first = Store(source: _archive.Source(server.Uri)).PullAsync("debian", cancellation: cancel.Token);
+        var log = new ProgressLog();
+        Task<Image> first = Store(source: _archive.Source(server.Uri)).PullAsync("debian", log, cancel.Token);
         await server.Stalled;
+        await log.Arrived.Task;
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
 

@@ -69,9 +69,13 @@ internal sealed class ProgressLog : IProgress<ImageProgress>
 
     public TaskCompletionSource Waiting { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Ends when a part of a download has arrived.</summary>
+    public TaskCompletionSource Arrived { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public void Report(ImageProgress value)
     {
         lock (_lock) _entries.Add(value);
+        if (value is { Step: ImageStep.Download, Completed: > 0 }) Arrived.TrySetResult();
         if (value.Step == ImageStep.Waiting) Waiting.TrySetResult();
     }
 }
