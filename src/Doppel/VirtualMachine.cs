@@ -124,6 +124,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     {
         TimeToKernel = _milestones.Kernel,
         TimeToInit = _milestones.Init,
+        Disks = [.. _backends.Disks.Select(static d => d.Statistics)],
     };
 
     /// <summary>Ends the machine and gives back everything it had: threads, memory, files.</summary>

@@ -45,4 +45,22 @@ public sealed record VirtualMachineStatistics
 
     /// <summary>How often the guest rebooted.</summary>
     public int Reboots { get; init; }
+
+    /// <summary>What the guest has done with its disks, in their order.</summary>
+    public IReadOnlyList<DiskStatistics> Disks { get; init; } = [];
 }
+
+/// <summary>What a guest has done with one disk.</summary>
+/// <param name="Path">The image file, as it was given.</param>
+/// <param name="Reads">Requests to read.</param>
+/// <param name="Writes">Requests to write.</param>
+/// <param name="Flushes">Requests to make what was written stable; they move no bytes.</param>
+/// <param name="Discards">Requests to discard, or to write zeroes; their bytes are not counted.</param>
+/// <param name="Failures">Requests of any kind that failed, and are counted nowhere else; their bytes are not counted.</param>
+public sealed record DiskStatistics(string Path, DiskCount Reads, DiskCount Writes, DiskCount Flushes, DiskCount Discards, DiskCount Failures);
+
+/// <summary>Requests of one kind.</summary>
+/// <param name="Requests">How many there were.</param>
+/// <param name="Bytes">Bytes that they moved.</param>
+/// <param name="Time">Host time that they took together, without the time that a limit held them back; of several at once each counts.</param>
+public readonly record struct DiskCount(ulong Requests, ulong Bytes, TimeSpan Time);

@@ -31,6 +31,10 @@ internal static class StatisticsReport
         yield return ("memory beyond guest RAM", Sizes.Bytes(s.OverheadBytes));
         foreach ((string, string) row in TranslationReport.Rows(s.Translation)) yield return row;
         if (s.Reboots > 0) yield return ("reboots", s.Reboots.ToString(CultureInfo.InvariantCulture));
+        foreach (DiskStatistics disk in s.Disks)
+        {
+            foreach ((string, string) row in DiskReport.Rows(disk)) yield return row;
+        }
         foreach ((string cause, ulong count) in s.Exits) yield return (cause, Sizes.Count(count));
     }
 
@@ -63,6 +67,7 @@ internal static class StatisticsReport
             json.WriteNumber("overheadBytes", s.OverheadBytes);
             TranslationReport.Write(json, s.Translation);
             json.WriteNumber("reboots", s.Reboots);
+            DiskReport.Write(json, s.Disks);
             json.WriteStartObject("exits");
             foreach ((string cause, ulong count) in s.Exits) json.WriteNumber(cause, count);
             json.WriteEndObject();

@@ -13,6 +13,10 @@ internal sealed record BoardDisk(string Name, IBlockBackend Backend, VirtioBlock
     /// <summary>What the guest has done with it so far.</summary>
     public BlockCounters Counters { get; } = new();
 
+    /// <summary>The same for people.</summary>
+    public DiskStatistics Statistics =>
+        new(Name, Count(Counters.Reads), Count(Counters.Writes), Count(Counters.Flushes), Count(Counters.Discards), Count(Counters.Failures));
+
     /// <summary>Creates the device of a board.</summary>
     /// <param name="time">The board's time.</param>
     /// <param name="log">Receives one line when the host fails to read or write.</param>
@@ -20,4 +24,6 @@ internal sealed record BoardDisk(string Name, IBlockBackend Backend, VirtioBlock
 
     /// <summary>Closes the contents.</summary>
     public void Dispose() => Backend.Dispose();
+
+    private static DiskCount Count(BlockCount count) => new(count.Requests, count.Bytes, count.Time);
 }

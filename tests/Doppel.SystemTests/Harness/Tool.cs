@@ -17,6 +17,7 @@ internal static class Tool
         ["curl"] = "curl",
         ["mkfs.ext4"] = "e2fsprogs",
         ["e2fsck"] = "e2fsprogs",
+        ["qemu-img"] = "qemu-utils",
         ["debugfs"] = "e2fsprogs",
         ["git"] = "git",
         ["qemu-system-riscv64"] = "qemu-system-misc",

@@ -12,3 +12,13 @@ public sealed class ToolFactAttribute : FactAttribute
         if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"))) Skip = Tool.WhyMissing(tools);
     }
 }
+
+/// <summary>The same for a test with several rows.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ToolTheoryAttribute : TheoryAttribute
+{
+    public ToolTheoryAttribute(params string[] tools)
+    {
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"))) Skip = Tool.WhyMissing(tools);
+    }
+}
