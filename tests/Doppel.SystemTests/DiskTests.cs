@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Doppel.SystemTests.Harness;
 
 namespace Doppel.SystemTests;
@@ -32,15 +33,20 @@ public sealed class DiskTests
     }
 
     [ToolFact("apt-get")]
-    public async Task Disk_Several_KeepTheirOrder()
+    public async Task Disk_Several_KeepTheirOrderAndAreCountedEach()
     {
         using TemporaryFolder folder = new();
         string[] disks = [folder.File("a"), folder.File("b"), folder.File("c")];
         foreach (string disk in disks) await File.WriteAllTextAsync(disk, Path.GetFileName(disk).PadRight(512));
         await DoppelCli.EnsureImageAsync();
         CliResult result = await DoppelCli.RunAsync(
-            "run", "--disk", disks[0], "--disk", disks[1] + ",ro", "--disk", disks[2], "--", "sh", "-c", "for d in a b c; do head -c 1 /dev/vd$d; done");
+            "run", "--stats", "--json", "--disk", disks[0], "--disk", disks[1] + ",ro", "--disk", disks[2], "--", "sh", "-c", "for d in a b c; do head -c 1 /dev/vd$d; done");
         Assert.Equal("abc", result.OutputText);
+        using JsonDocument statistics = JsonDocument.Parse(result.Error);
+        JsonElement[] counts = [.. statistics.RootElement.GetProperty("disks").EnumerateArray()];
+        Assert.Equal(disks, counts.Select(static c => c.GetProperty("path").GetString()));
+        Assert.All(counts, static c => Assert.True(c.GetProperty("reads").GetProperty("bytes").GetInt64() >= 512));
+        Assert.All(counts, static c => Assert.Equal(0, c.GetProperty("writes").GetProperty("requests").GetInt64()));
     }
 
     private static async Task<string> MakeDiskAsync(TemporaryFolder folder)
