@@ -117,6 +117,10 @@ public sealed unsafe class HostFile : IDisposable
     /// <exception cref="IOException">The host failed to.</exception>
     public bool TryZeroRange(long offset, long length) => TryAllocate(Interop.FallocZeroRange | Interop.FallocKeepSize, offset, length);
 
+    /// <summary>Makes a plain file longer, with zeroes that take no space, or shorter. <see cref="Length"/> does not follow.</summary>
+    /// <exception cref="IOException">The host can not, for instance because the file system allows no file of that size.</exception>
+    public void SetLength(long length) => RandomAccess.SetLength(_handle, length);
+
     /// <summary>Closes the file and gives up the lock.</summary>
     public void Dispose()
     {

@@ -1,0 +1,100 @@
+using Doppel.Devices.Backends.Block.Qcow2;
+
+namespace Doppel.Devices.Backends.Block;
+
+/// <summary>Opens images of all formats, with the images below them. Thread contract: static, no state.</summary>
+public static class DiskImage
+{
+    private const int MostBelow = 200;
+
+    /// <summary>Opens an image.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="options">How.</param>
+    /// <returns>The disk; whoever disposes of it closes all files.</returns>
+    /// <exception cref="IOException">A file is not there, can not be opened, is in use, damaged, or of a kind that can not be used; the message
+    /// says which, why, and what to do.</exception>
+    public static IBlockBackend Open(string path, DiskImageOptions options)
+    {
+        DiskFormat format = options.Format is { } name ? DiskFormats.Parse(name) : DiskFormats.Guess(path);
+        return options.Snapshot ? OpenThrowaway(path, format) : Open(path, format, options, []);
+    }
+
+    /// <summary>Name of the format that a file has if nobody says one: by the ending of its name.</summary>
+    /// <exception cref="IOException">It would be raw, and begins as an image of another format does.</exception>
+    public static string GuessFormat(string path) => DiskFormats.NameOf(DiskFormats.Guess(path));
+
+    /// <summary>Path of the image below, which is recorded relative to the folder of the one over it.</summary>
+    internal static string ResolveBacking(string path, string backing)
+        => Path.GetFullPath(backing.StartsWith("file:", StringComparison.Ordinal) ? backing["file:".Length..] : backing, Path.GetDirectoryName(Path.GetFullPath(path))!);
+
+    /// <summary>Fills in what follows from the image below.</summary>
+    internal static Qcow2CreateOptions Complete(string path, Qcow2CreateOptions options)
+    {
+        if (options.Backing is not { } backing) return options.Size is null ? throw new DiskImageException($"the size of {path} is not given") : options;
+        string full = ResolveBacking(path, backing);
+        using IBlockBackend below = Open(full, new DiskImageOptions { ReadOnly = true, Format = options.BackingFormat });
+        string format = options.BackingFormat is { } name ? DiskFormats.NameOf(DiskFormats.Parse(name)) : GuessFormat(full);
+        return options with { Size = options.Size ?? (below.Length + 511) / 512 * 512, BackingFormat = format };
+    }
+
+    internal static IBlockBackend Open(string path, DiskFormat format, DiskImageOptions options, IReadOnlyList<string> above)
+    {
+        switch (format)
+        {
+            case DiskFormat.Raw: return new RawFileBackend(path, options.ReadOnly);
+            case DiskFormat.Qcow2: return OpenQcow2(path, options, above);
+            default: throw new DiskImageException($"{path}: {format}");
+        }
+    }
+
+    private static Qcow2Image OpenQcow2(string path, DiskImageOptions options, IReadOnlyList<string> above)
+    {
+        HostImageFile file = HostImageFile.Open(path, writable: !options.ReadOnly);
+        IBlockBackend? below = null;
+        try
+        {
+            Qcow2Header header = Qcow2HeaderReader.Read(file);
+            below = OpenBelow(path, header, options, above);
+            return new Qcow2Image(file, header, below, writable: !options.ReadOnly);
+        }
+        catch
+        {
+            below?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static IBlockBackend? OpenBelow(string path, Qcow2Header header, DiskImageOptions options, IReadOnlyList<string> above)
+    {
+        if (header.BackingPath is not { } recorded) return null;
+        string below = ResolveBacking(path, recorded);
+        List<string> chain = [.. above, Path.GetFullPath(path)];
+        if (chain.Contains(below, StringComparer.Ordinal)) throw new DiskImageException($"{path} lies over {below}, which lies over {path}: one of them names a wrong backing file");
+        if (chain.Count > MostBelow) throw new DiskImageException($"{chain[0]} has more than {MostBelow} images below it; join them with `doppel disk convert`");
+        try
+        {
+            DiskFormat format = header.BackingFormat is { } name ? DiskFormats.Parse(name) : DiskFormats.Guess(below);
+            return Open(below, format, options with { ReadOnly = true, Format = null }, chain);
+        }
+        catch (IOException e) when (above.Count == 0)
+        {
+            throw new DiskImageException($"The backing file of {path} can not be used: {e.Message}", e);
+        }
+    }
+
+    // The file has no name any more when the guest starts, so nothing of it stays, however the process ends.
+    private static Qcow2Image OpenThrowaway(string path, DiskFormat format)
+    {
+        string overlay = Path.Combine(Path.GetTempPath(), $"doppel-{Guid.NewGuid():N}.qcow2");
+        Qcow2Image.CreateOverlay(overlay, Path.GetFullPath(path), DiskFormats.NameOf(format));
+        try
+        {
+            return OpenQcow2(overlay, new DiskImageOptions(), []);
+        }
+        finally
+        {
+            File.Delete(overlay);
+        }
+    }
+}

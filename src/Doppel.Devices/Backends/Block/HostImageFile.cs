@@ -1,0 +1,95 @@
+using Doppel.Host;
+
+namespace Doppel.Devices.Backends.Block;
+
+/// <summary>An image's file on the host, locked as <see cref="HostFile"/> has it. Thread contract: as <see cref="IImageFile"/>.</summary>
+internal sealed class HostImageFile : IImageFile
+{
+    private readonly HostFile _file;
+    private long _length;
+
+    /// <summary>Takes over a file that is open.</summary>
+    internal HostImageFile(HostFile file, string path)
+    {
+        _file = file;
+        _length = file.Length;
+        Path = path;
+    }
+
+    /// <inheritdoc/>
+    public string Path { get; }
+
+    /// <inheritdoc/>
+    public long Length => Volatile.Read(ref _length);
+
+    /// <summary>Opens and locks a file that exists.</summary>
+    /// <exception cref="IOException">It is not there, can not be opened, or is in use; the message says which.</exception>
+    internal static HostImageFile Open(string path, bool writable) => new(HostFile.Open(path, writable), path);
+
+    /// <summary>Makes a file and locks it.</summary>
+    /// <exception cref="IOException">It exists or can not be made.</exception>
+    internal static HostImageFile CreateNew(string path)
+    {
+        try
+        {
+            File.Open(path, FileMode.CreateNew, FileAccess.Write).Dispose();
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new HostException($"{path} exists already; remove it first, or choose another name", e);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or DirectoryNotFoundException)
+        {
+            throw new HostException($"Cannot create {path}: {e.Message}", e);
+        }
+        return Open(path, writable: true);
+    }
+
+    /// <inheritdoc/>
+    public void Read(long offset, ReadOnlySpan<HostBuffer> buffers)
+    {
+        BufferCursor cursor = new(buffers);
+        long length = cursor.Remaining, inside = Math.Clamp(Length - offset, 0, length);
+        if (inside == length)
+        {
+            _file.Read(offset, buffers);
+            return;
+        }
+        Span<HostBuffer> pieces = stackalloc HostBuffer[BufferCursor.Batch];
+        for (long at = offset; at < offset + inside;)
+        {
+            long part = offset + inside - at;
+            int count = cursor.Take(pieces, ref part);
+            _file.Read(at, pieces[..count]);
+            at += part;
+        }
+        cursor.Clear(length - inside);
+    }
+
+    /// <inheritdoc/>
+    public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers) => false;
+
+    /// <inheritdoc/>
+    public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)
+    {
+        _file.Write(offset, buffers);
+        long end = offset + new BufferCursor(buffers).Remaining;
+        if (end > Length) Volatile.Write(ref _length, end);
+    }
+
+    /// <inheritdoc/>
+    public void Flush() => _file.Flush();
+
+    /// <inheritdoc/>
+    public void SetLength(long length)
+    {
+        _file.SetLength(length);
+        Volatile.Write(ref _length, length);
+    }
+
+    /// <inheritdoc/>
+    public bool TryPunchHole(long offset, long length) => _file.TryPunchHole(offset, length);
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+}
