@@ -11,8 +11,14 @@ public sealed record DiskConfig(string Path, bool ReadOnly = false)
     /// <summary>Longest serial number of a disk.</summary>
     public const int MaxSerial = 20;
 
-    /// <summary>Format of the image; null to find out. Without a format of its own a file is <c>raw</c>.</summary>
+    /// <summary>
+    /// Format of the image: <c>raw</c>, <c>qcow2</c>, and for reading <c>vpc</c>, <c>vmdk</c>, <c>vdi</c>. Null: as the ending of the file's name has it,
+    /// raw for all that are not known. What the file contains does not decide, because a guest may have written it.
+    /// </summary>
     public string? Format { get; init; }
+
+    /// <summary>True to leave the image as it is: what the guest writes is gone when the machine is.</summary>
+    public bool Snapshot { get; init; }
 
     /// <summary>What of the host's memory stands between guest and file.</summary>
     public DiskCache Cache { get; init; } = DiskCache.Writeback;

@@ -35,6 +35,7 @@ internal static class DiskSyntax
     [
         new("readonly", "on or off", Word(s_switch, static (d, v) => d with { ReadOnly = v })),
         new("format", "the name of a format", static (d, v) => d with { Format = v }),
+        new("snapshot", "on or off", Word(s_switch, static (d, v) => d with { Snapshot = v })),
         new("cache", string.Join(", ", s_caches.Keys), Word(s_caches, static (d, v) => d with { Cache = v })),
         new("discard", "unmap or ignore", Word(s_discards, static (d, v) => d with { Discard = v })),
         new("detect-zeroes", "off, on or unmap", Word(s_detections, static (d, v) => d with { DetectZeroes = v })),

@@ -23,8 +23,13 @@ internal static class DiskOpener
         }
     }
 
-    private static RawFileBackend OpenBackend(DiskConfig disk) =>
-        new(disk.Path, disk.ReadOnly, direct: disk.Cache is DiskCache.None or DiskCache.DirectSync);
+    private static IBlockBackend OpenBackend(DiskConfig disk) => DiskImage.Open(disk.Path, new DiskImageOptions
+    {
+        ReadOnly = disk.ReadOnly,
+        Format = disk.Format,
+        Snapshot = disk.Snapshot,
+        Direct = disk.Cache is DiskCache.None or DiskCache.DirectSync,
+    });
 
     private static VirtioBlockOptions OptionsOf(DiskConfig disk, int index) => new()
     {

@@ -1,5 +1,3 @@
-using Doppel.Host;
-
 namespace Doppel.Devices.Backends.Block;
 
 /// <summary>

@@ -16,7 +16,7 @@ public static class DiskImage
     public static IBlockBackend Open(string path, DiskImageOptions options)
     {
         DiskFormat format = options.Format is { } name ? DiskFormats.Parse(name) : DiskFormats.Guess(path);
-        return options.Snapshot ? OpenThrowaway(path, format) : Open(path, format, options, []);
+        return options.Snapshot ? OpenThrowaway(path, format, options) : Open(path, format, options, []);
     }
 
     /// <summary>Name of the format that a file has if nobody says one: by the ending of its name.</summary>
@@ -41,15 +41,15 @@ public static class DiskImage
     {
         switch (format)
         {
-            case DiskFormat.Raw: return new RawFileBackend(path, options.ReadOnly);
+            case DiskFormat.Raw: return new RawFileBackend(path, options.ReadOnly, options.Direct);
             case DiskFormat.Qcow2: return OpenQcow2(path, options, above);
-            default: throw new DiskImageException($"{path}: {format}");
+            default: throw new DiskImageException($"{path}: images of the format {DiskFormats.NameOf(format)} can not be used; convert it with `qemu-img convert -O qcow2`");
         }
     }
 
     private static Qcow2Image OpenQcow2(string path, DiskImageOptions options, IReadOnlyList<string> above)
     {
-        HostImageFile file = HostImageFile.Open(path, writable: !options.ReadOnly);
+        HostImageFile file = HostImageFile.Open(path, writable: !options.ReadOnly, options.Direct);
         IBlockBackend? below = null;
         try
         {
@@ -84,13 +84,13 @@ public static class DiskImage
     }
 
     // The file has no name any more when the guest starts, so nothing of it stays, however the process ends.
-    private static Qcow2Image OpenThrowaway(string path, DiskFormat format)
+    private static Qcow2Image OpenThrowaway(string path, DiskFormat format, DiskImageOptions options)
     {
         string overlay = Path.Combine(Path.GetTempPath(), $"doppel-{Guid.NewGuid():N}.qcow2");
         Qcow2Image.CreateOverlay(overlay, Path.GetFullPath(path), DiskFormats.NameOf(format));
         try
         {
-            return OpenQcow2(overlay, new DiskImageOptions(), []);
+            return OpenQcow2(overlay, options with { ReadOnly = false, Snapshot = false }, []);
         }
         finally
         {

@@ -24,7 +24,7 @@ internal sealed class HostImageFile : IImageFile
 
     /// <summary>Opens and locks a file that exists.</summary>
     /// <exception cref="IOException">It is not there, can not be opened, or is in use; the message says which.</exception>
-    internal static HostImageFile Open(string path, bool writable) => new(HostFile.Open(path, writable), path);
+    internal static HostImageFile Open(string path, bool writable, bool direct = false) => new(HostFile.Open(path, writable, direct), path);
 
     /// <summary>Makes a file and locks it.</summary>
     /// <exception cref="IOException">It exists or can not be made.</exception>
@@ -67,7 +67,8 @@ internal sealed class HostImageFile : IImageFile
     }
 
     /// <inheritdoc/>
-    public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers) => false;
+    public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers)
+        => offset + new BufferCursor(buffers).Remaining <= Length && _file.TryReadCached(offset, buffers);
 
     /// <inheritdoc/>
     public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)

@@ -41,6 +41,9 @@ public sealed class Qcow2Image : IBlockBackend
     /// <summary>Always true.</summary>
     public bool IsConcurrent => true;
 
+    /// <inheritdoc/>
+    public BlockLimits Limits => BlockLimits.Usual with { DiscardGranularity = Math.Max(Metadata.Header.ClusterBytes, BlockLimits.Usual.DiscardGranularity) };
+
     internal Qcow2Metadata Metadata { get; }
 
     internal IBlockBackend? Backing => _backing;
