@@ -19,6 +19,8 @@ internal sealed record BenchOptions
           --output FOLDER   where guest.json and guest.svg go [default: artifacts/bench/guest/results]
           --soak MINUTES    run the cases over and over on jit for this time, and compare what they print with the first round; with
                             other engines in --engines, with theirs. `./dev soak` is short for it
+          --smp             run each case twice at the same time, in guests with one and two processors, and compare the time on the
+                            clock. `./dev bench smp` is short for it
           --list            names the cases
 
         Needs apt, qemu-system-misc, gcc, gcc-riscv64-linux-gnu, libc6-dev-riscv64-cross and e2fsprogs of Debian or a relative.
@@ -35,6 +37,9 @@ internal sealed record BenchOptions
     /// <summary>How long to soak; null for a benchmark.</summary>
     public TimeSpan? Soak { get; init; }
 
+    /// <summary>True to measure what a second processor gains.</summary>
+    public bool Smp { get; init; }
+
     public bool ListOnly { get; init; }
 
     public bool HelpOnly { get; init; }
@@ -46,7 +51,7 @@ internal sealed record BenchOptions
         string? engines = null, cases = null, output = null;
         int? repetitions = null;
         TimeSpan? soak = null;
-        bool quick = false, list = false, help = false;
+        bool quick = false, smp = false, list = false, help = false;
         for (int i = 0; i < arguments.Count; i++)
         {
             string Value() => ++i < arguments.Count ? arguments[i] : throw new BenchException($"{arguments[^1]} needs a value");
@@ -58,6 +63,7 @@ internal sealed record BenchOptions
                 case "--soak": soak = ParseMinutes(Value()); break;
                 case "--output": output = Value(); break;
                 case "--quick": quick = true; break;
+                case "--smp": smp = true; break;
                 case "--list": list = true; break;
                 case "--help" or "-h": help = true; break;
                 default: throw new BenchException($"{arguments[i]}: not an option\n{Usage}");
@@ -65,11 +71,12 @@ internal sealed record BenchOptions
         }
         return new BenchOptions
         {
-            Engines = [.. Words(engines ?? (soak is null ? "qemu,jit,native" : "jit")).Select(ParseEngine).Distinct()],
-            Cases = cases is null ? [.. CaseTable.All.Where(c => !quick || c.IsQuick)] : [.. Words(cases).Select(ParseCase).Distinct()],
+            Engines = [.. Words(engines ?? (soak is not null ? "jit" : smp ? "qemu,jit" : "qemu,jit,native")).Select(ParseEngine).Distinct()],
+            Cases = cases is null ? [.. (smp ? CaseTable.Parallel : CaseTable.All).Where(c => !quick || c.IsQuick)] : [.. Words(cases).Select(ParseCase).Distinct()],
             Repetitions = repetitions ?? (quick ? 1 : 3),
             Output = output,
             Soak = soak,
+            Smp = smp,
             ListOnly = list,
             HelpOnly = help,
         };
@@ -92,6 +99,6 @@ internal sealed record BenchOptions
             ? engine
             : throw new BenchException($"--engines {text}: an engine is qemu, jit, interp or native");
 
-    private static BenchCase ParseCase(string text) => CaseTable.All.FirstOrDefault(c => c.Name == text)
-        ?? throw new BenchException($"--case {text}: the cases are {string.Join(", ", CaseTable.All.Select(c => c.Name))}");
+    private static BenchCase ParseCase(string text) => CaseTable.Everything.FirstOrDefault(c => c.Name == text)
+        ?? throw new BenchException($"--case {text}: the cases are {string.Join(", ", CaseTable.Everything.Select(c => c.Name))}");
 }

@@ -45,6 +45,7 @@ internal static class Program
             .PrepareAsync(options.Engines.Contains(EngineKind.Native), cancellation).ConfigureAwait(false);
         var launch = new EngineLaunch(material, repository);
         if (options.Soak is { } soak) return await new SoakRunner(launch, options).RunAsync(soak, cancellation).ConfigureAwait(false) ? 0 : 1;
+        if (options.Smp) return await new SmpRunner(launch, options).RunAsync(cancellation).ConfigureAwait(false) ? 0 : 1;
         await using var runner = new SuiteRunner(launch, options);
         SuiteResult result = await runner.RunAsync(cancellation).ConfigureAwait(false);
 

@@ -61,7 +61,7 @@ internal sealed class RootFolder
         foreach (string source in Directory.EnumerateFiles(Path.Combine(sources, "src"), "*.c").Order(StringComparer.Ordinal))
         {
             string program = Path.Combine(programs, Path.GetFileNameWithoutExtension(source));
-            await HostProcess.RunAsync(HostTools.Need(_platform.Compiler), [.. flags, "-o", program, source, "-lm"], cancellation).ConfigureAwait(false);
+            await HostProcess.RunAsync(HostTools.Need(_platform.Compiler), [.. flags, "-o", program, source, "-lm", "-pthread"], cancellation).ConfigureAwait(false);
         }
     }
 

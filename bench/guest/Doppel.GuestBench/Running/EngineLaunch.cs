@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Doppel.GuestBench.Building;
 
 namespace Doppel.GuestBench.Running;
@@ -12,13 +13,16 @@ internal sealed class EngineLaunch(GuestMaterial material, string repository)
     private const string CommandLine = "console=ttyS0 quiet panic=-1 cryptomgr.notests rdinit=/bench/init";
 
     /// <summary>Program and arguments for an engine.</summary>
-    public ProcessStartInfo For(EngineKind engine)
+    /// <param name="engine">The engine.</param>
+    /// <param name="cpus">Number of the guest's processors.</param>
+    public ProcessStartInfo For(EngineKind engine, int cpus = 1)
     {
+        string processors = cpus.ToString(CultureInfo.InvariantCulture);
         string[] command = engine switch
         {
-            EngineKind.Qemu => Qemu(),
+            EngineKind.Qemu => Qemu(processors),
             EngineKind.Native => Native(),
-            _ => Doppel(engine == EngineKind.Jit ? "jit" : "interp"),
+            _ => Doppel(engine == EngineKind.Jit ? "jit" : "interp", processors),
         };
         var start = new ProcessStartInfo(command[0], command[1..])
         {
@@ -33,18 +37,18 @@ internal sealed class EngineLaunch(GuestMaterial material, string repository)
         return start;
     }
 
-    private string[] Qemu() =>
+    private string[] Qemu(string cpus) =>
     [
-        HostTools.Need("qemu-system-riscv64"), "-M", "virt", "-smp", "1", "-m", Memory, "-display", "none", "-monitor", "none",
+        HostTools.Need("qemu-system-riscv64"), "-M", "virt", "-smp", cpus, "-m", Memory, "-display", "none", "-monitor", "none",
         "-serial", "stdio", "-no-reboot", "-global", "virtio-mmio.force-legacy=false", "-kernel", material.Kernel,
         "-initrd", material.Initrd, "-append", CommandLine,
         "-drive", $"if=none,id=disk,format=raw,readonly=on,file={material.Disk.Replace(",", ",,", StringComparison.Ordinal)}",
         "-device", "virtio-blk-device,drive=disk",
     ];
 
-    private string[] Doppel(string engine) =>
+    private string[] Doppel(string engine, string cpus) =>
     [
-        "dotnet", Path.Combine(repository, "artifacts", "cli", "current", "doppel-cli.dll"), "run", "--engine", engine, "--cpus", "1",
+        "dotnet", Path.Combine(repository, "artifacts", "cli", "current", "doppel-cli.dll"), "run", "--engine", engine, "--cpus", cpus,
         "--memory", Memory, "--serial", "stdio", "--kernel", material.Kernel, "--initrd", material.Initrd, "--append", CommandLine,
         "--disk", material.Disk + ",ro",
     ];

@@ -33,10 +33,10 @@ internal sealed class GuestSession : IAsyncDisposable
 
     /// <summary>Starts an engine and waits for the agent.</summary>
     /// <exception cref="CaseFailure">It ends, or says nothing for too long.</exception>
-    public static async Task<GuestSession> StartAsync(EngineLaunch launch, EngineKind engine, CancellationToken cancellation)
+    public static async Task<GuestSession> StartAsync(EngineLaunch launch, EngineKind engine, CancellationToken cancellation, int cpus = 1)
     {
         var clock = Stopwatch.StartNew();
-        Process process = Process.Start(launch.For(engine)) ?? throw new BenchException($"cannot start {engine}");
+        Process process = Process.Start(launch.For(engine, cpus)) ?? throw new BenchException($"cannot start {engine}");
         var session = new GuestSession(process, engine);
         try
         {
