@@ -21,6 +21,9 @@ public sealed record VirtualMachineConfig
     /// <summary>Number of virtual processors.</summary>
     public int Cpus { get; init; } = 1;
 
+    /// <summary>How much of the host's processors they may use.</summary>
+    public CpuShareConfig CpuShare { get; init; } = CpuShareConfig.Default;
+
     /// <summary>Linux <c>Image</c> (also compressed), ELF file or flat binary; null where the firmware file is all there is.</summary>
     public string? KernelPath { get; init; }
 

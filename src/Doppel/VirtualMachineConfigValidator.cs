@@ -68,8 +68,19 @@ public static class VirtualMachineConfigValidator
             problems.Add($"--memory: {config.MemoryBytes} bytes are not a multiple of 4096; give --memory {Size(config.MemoryBytes & ~0xFFFFFUL)}");
         if (config.Cpus is < 1 or > MaxCpus)
             problems.Add($"--cpus {config.Cpus}: give a number from 1 to {MaxCpus}");
+        CheckShare(config.CpuShare, problems);
         if (config.Timeout is { } timeout && timeout <= TimeSpan.Zero)
             problems.Add($"--timeout {timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)}: give a number of seconds above zero");
+    }
+
+    private static void CheckShare(CpuShareConfig share, List<string> problems)
+    {
+        if (share.Weight is < CpuShareConfig.MinWeight or > CpuShareConfig.MaxWeight)
+            problems.Add($"--cpu-weight {share.Weight}: give a number from {CpuShareConfig.MinWeight} to {CpuShareConfig.MaxWeight}");
+        if (share.Limit is { } limit && !(limit >= CpuShareConfig.MinLimit && limit <= Host.HostProcessors.MaxNumber))
+            problems.Add(string.Create(CultureInfo.InvariantCulture, $"--cpu-limit {limit}: give a number of processors, at least {CpuShareConfig.MinLimit}"));
+        if (share.Pinned.Any(static n => n is < 0 or >= Host.HostProcessors.MaxNumber))
+            problems.Add($"--pin {string.Join(',', share.Pinned)}: processors have numbers from 0 to {Host.HostProcessors.MaxNumber - 1}");
     }
 
     private static void CheckBoot(VirtualMachineConfig config, List<string> problems)

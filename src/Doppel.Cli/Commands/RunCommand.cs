@@ -40,13 +40,27 @@ internal static class RunCommand
         return command;
     }
 
+    // All machines of a user share by weight. Where that cannot be, it matters only to who has asked for it.
+    private static CpuShareGroup? OpenShares(RunRequest request)
+    {
+        try
+        {
+            return MachineRegistry.Open().OpenShares();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CliException)
+        {
+            if (request.HasWeight) throw new CliException($"--cpu-weight: {e.Message}", $"set {MachineRegistry.StateVariable} to a folder of yours");
+            return null;
+        }
+    }
+
     private static async Task<int> RunAsync(RunRequest request, CancellationToken cancellation)
     {
         if (request.Command is { Count: 0 }) throw CliException.Usage("the guest command after -- is missing", "for instance `doppel run -- uname -m`");
         bool needsImage = request.Image is not null || request.Kernel is null;
         Image? image = needsImage ? await PullDisplay.GetAsync(ImageStore.OpenDefault(), request.Image ?? ImageStore.DefaultImage, cancellation) : null;
         Terminals terminals = new(HostTerminal.IsTerminal(0), HostTerminal.IsTerminal(1));
-        MachinePlan plan = MachinePlan.For(request, image, terminals);
+        MachinePlan plan = MachinePlan.For(request with { CpuShare = request.CpuShare with { Group = OpenShares(request) } }, image, terminals);
         if (request.Name is { } name && !MachineRegistry.IsName(name))
             throw CliException.Usage($"--name {name}: not a name for a machine", "take letters, digits, - _ and ., at most 40, the first a letter or digit");
         if (BackgroundLaunch.OwnFolder is { } own) return await BackgroundRun.RunAsync(RootDisks.Give(plan, image, own, cancellation), request, own);

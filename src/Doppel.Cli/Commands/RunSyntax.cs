@@ -37,6 +37,7 @@ internal sealed class RunSyntax
         DefaultValueFactory = static _ => 1,
     };
 
+    private readonly CpuOptions _cpuShare = new();
     private readonly Option<string?> _kernel = File("--kernel", "Kernel or program to run: Linux Image, ELF or flat binary", "-k");
     private readonly Option<string?> _initrd = File("--initrd", "Initial RAM disk for the kernel");
     private readonly Option<string?> _append = new("--append") { HelpName = "TEXT", Description = "Kernel command line; with an image, added to the image's own" };
@@ -91,7 +92,7 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, _kernel, _initrd, _append, _dtb, _bios, _disks, _shares, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, .. _cpuShare.All, _kernel, _initrd, _append, _dtb, _bios, _disks, _shares, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
@@ -110,6 +111,8 @@ internal sealed class RunSyntax
         MemoryBytes = result.GetValue(_memory),
         Balloon = result.GetValue(_balloon) == "on",
         Cpus = result.GetValue(_cpus),
+        CpuShare = _cpuShare.Read(result),
+        HasWeight = _cpuShare.HasWeight(result),
         Kernel = result.GetValue(_kernel),
         Initrd = result.GetValue(_initrd),
         Append = result.GetValue(_append),

@@ -37,6 +37,15 @@ internal sealed class MachineRegistry
         return new(Path.Combine(home, ".local", "state", "doppel", "machines"));
     }
 
+    /// <summary>Where all machines of the user, with and without a name, share the host's processors.</summary>
+    /// <exception cref="IOException">There is no such file, and none can be made.</exception>
+    internal CpuShareGroup OpenShares()
+    {
+        string folder = Path.GetDirectoryName(Root)!;
+        MachineFolder.CreatePrivate(folder);
+        return CpuShareGroup.Open(Path.Combine(folder, "shares"));
+    }
+
     /// <summary>All machines, by name.</summary>
     internal IEnumerable<MachineFolder> List() => Directory.Exists(Root)
         ? Directory.EnumerateDirectories(Root).Where(static d => IsName(Path.GetFileName(d))).Order(StringComparer.Ordinal)

@@ -18,6 +18,14 @@ internal sealed record MachineRecord
 
     internal int Cpus { get; init; } = 1;
 
+    internal int CpuWeight { get; init; } = CpuShareConfig.Default.Weight;
+
+    /// <summary>Most processors' worth of time; null for no limit.</summary>
+    internal double? CpuLimit { get; init; }
+
+    /// <summary>Host processors that it runs on; empty for all.</summary>
+    internal IReadOnlyList<int> Pinned { get; init; } = [];
+
     internal ulong MemoryBytes { get; init; }
 
     internal string Engine { get; init; } = "";
@@ -35,6 +43,11 @@ internal sealed record MachineRecord
         json.WriteString("image", Image);
         WriteList(json, "command", Command);
         json.WriteNumber("cpus", Cpus);
+        json.WriteNumber("cpuWeight", CpuWeight);
+        if (CpuLimit is { } limit) json.WriteNumber("cpuLimit", limit);
+        json.WriteStartArray("pinned");
+        foreach (int processor in Pinned) json.WriteNumberValue(processor);
+        json.WriteEndArray();
         json.WriteNumber("memoryBytes", MemoryBytes);
         json.WriteString("engine", Engine);
         WriteList(json, "arguments", Arguments);
@@ -48,6 +61,9 @@ internal sealed record MachineRecord
         Image = json.GetProperty("image").GetString()!,
         Command = ReadList(json, "command"),
         Cpus = json.GetProperty("cpus").GetInt32(),
+        CpuWeight = json.TryGetProperty("cpuWeight", out JsonElement weight) ? weight.GetInt32() : CpuShareConfig.Default.Weight,
+        CpuLimit = json.TryGetProperty("cpuLimit", out JsonElement limit) ? limit.GetDouble() : null,
+        Pinned = json.TryGetProperty("pinned", out JsonElement pinned) ? [.. pinned.EnumerateArray().Select(static n => n.GetInt32())] : [],
         MemoryBytes = json.GetProperty("memoryBytes").GetUInt64(),
         Engine = json.GetProperty("engine").GetString()!,
         Arguments = ReadList(json, "arguments"),

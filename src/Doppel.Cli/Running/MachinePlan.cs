@@ -56,6 +56,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             MemoryBytes = request.MemoryBytes,
             Balloon = request.Balloon,
             Cpus = request.Cpus,
+            CpuShare = request.CpuShare,
             KernelPath = request.Kernel ?? image?.KernelPath,
             InitrdPath = request.Initrd ?? image?.InitrdPath,
             ExtraInitrds = image?.ExtraInitrds(GuestCommandOf(request, image, mode)) ?? [],

@@ -23,6 +23,12 @@ internal sealed record RunRequest
 
     internal int Cpus { get; init; } = 1;
 
+    /// <summary>Share of the host's processors; the group is not chosen yet.</summary>
+    internal CpuShareConfig CpuShare { get; init; } = CpuShareConfig.Default;
+
+    /// <summary>True if a share was asked for in words.</summary>
+    internal bool HasWeight { get; init; }
+
     internal string? Kernel { get; init; }
 
     internal string? Initrd { get; init; }

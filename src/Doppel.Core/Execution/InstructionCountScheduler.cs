@@ -1,11 +1,12 @@
 using Doppel.Core.Time;
+using Doppel.Host;
 
 namespace Doppel.Core.Execution;
 
 /// <summary>
 /// All vCPUs on one thread in a fixed order, events at exact instruction counts: a run repeats to the last instruction.
 /// </summary>
-public sealed class InstructionCountScheduler : VcpuScheduler
+public sealed class InstructionCountScheduler : VcpuScheduler, IVcpuLane
 {
     // Long enough that switching costs nothing, short enough that a spinning vCPU does not keep a lock's owner waiting for long.
     private const long QuantumTicks = 20_000;
@@ -17,14 +18,21 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     private readonly Thread _thread;
     private volatile bool _pausing = true;
     private volatile bool _stopping;
+    private volatile bool _held, _sleeping;
+    private readonly IReadOnlyList<int> _pinned;
+    private HostThread _hostThread;
     private bool _running;
     private int _current;
     private ulong _sliceEnd;
     private bool _busy;
 
     /// <summary>Creates the thread, paused.</summary>
-    public InstructionCountScheduler(IReadOnlyList<IVcpu> vcpus, InstructionCountTime time)
+    /// <param name="vcpus">What runs.</param>
+    /// <param name="time">Time that counts their instructions.</param>
+    /// <param name="pinned">Host processors that the thread may use; empty for those that this process may use.</param>
+    public InstructionCountScheduler(IReadOnlyList<IVcpu> vcpus, InstructionCountTime time, params IReadOnlyList<int> pinned)
     {
+        _pinned = pinned;
         _vcpus = vcpus;
         _time = time;
         time.InputArrived = () =>
@@ -43,6 +51,31 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     public bool PaceIdle { get; init; }
 
     /// <inheritdoc/>
+    public override IReadOnlyList<IVcpuLane> Lanes => [this];
+
+    /// <inheritdoc/>
+    public long ProcessorTimeNs => _hostThread.ProcessorTimeNs;
+
+    /// <inheritdoc/>
+    public bool IsBusy => !_sleeping && !_pausing;
+
+    /// <inheritdoc/>
+    public bool IsHeld
+    {
+        get => _held;
+        set
+        {
+            lock (_gate)
+            {
+                if (_held == value) return;
+                _held = value;
+                Monitor.PulseAll(_gate);
+                Interrupt();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Resume()
     {
         lock (_gate)
@@ -50,6 +83,7 @@ public sealed class InstructionCountScheduler : VcpuScheduler
             _pausing = false;
             Monitor.PulseAll(_gate);
         }
+        BecameBusy();
     }
 
     /// <inheritdoc/>
@@ -96,6 +130,8 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     {
         try
         {
+            _hostThread = HostThread.Current;
+            if (_pinned.Count > 0) HostProcessors.PinCurrentThread(_pinned);
             while (TryEnter()) RunRound();
         }
         catch (Exception e)
@@ -117,7 +153,7 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     {
         lock (_gate)
         {
-            while (_pausing && !_stopping)
+            while ((_pausing || _held) && !_stopping)
             {
                 _running = false;
                 Monitor.PulseAll(_gate);
@@ -150,7 +186,7 @@ public sealed class InstructionCountScheduler : VcpuScheduler
     {
         while (vcpu.Ticks < _sliceEnd)
         {
-            if (_pausing || _stopping) return false;
+            if (_pausing || _stopping || _held) return false;
             _time.RunDue();
             ulong before = vcpu.Ticks;
             VcpuExit exit = vcpu.Run(new RunBudget(Math.Min((long)(_sliceEnd - before), _time.TicksToNextEvent)));
@@ -165,7 +201,7 @@ public sealed class InstructionCountScheduler : VcpuScheduler
         long aheadNs = _time.NsToNextEvent;
         if (aheadNs == long.MaxValue)
         {
-            _idle.Wait();
+            Sleep(-1);
             return;
         }
         if (!PaceIdle)
@@ -174,9 +210,17 @@ public sealed class InstructionCountScheduler : VcpuScheduler
             return;
         }
         long start = HostClock.NowNs;
-        if (aheadNs > 0) _idle.Wait(aheadNs);
+        if (aheadNs > 0) Sleep(aheadNs);
         // An input that cut the sleep short comes at the moment it came at; else the deadline is met exactly, however late the host woke up.
         long slept = HostClock.NowNs - start;
         _time.Skip(Math.Min(aheadNs, Math.Max(slept, _time.HasInput ? 0 : aheadNs)));
+    }
+
+    private void Sleep(long timeoutNs)
+    {
+        _sleeping = true;
+        _idle.Wait(timeoutNs);
+        _sleeping = false;
+        BecameBusy();
     }
 }

@@ -1,3 +1,5 @@
+using Doppel.Host;
+
 namespace Doppel.Core.Execution;
 
 /// <summary>One host thread for each vCPU: the scheduler of machines that run in real time.</summary>
@@ -10,18 +12,26 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
     private readonly Worker[] _workers;
     private readonly object _gate = new();
     private readonly RunBudget _budget = RunBudget.Unlimited;
-    private readonly int _processors = Environment.ProcessorCount;
+    private readonly IReadOnlyList<int> _pinned;
+    private readonly int _processors;
     private int _awake;
     private volatile bool _pausing = true;
     private volatile bool _stopping;
 
     /// <summary>Creates the threads, paused.</summary>
-    public ThreadPerVcpuScheduler(IReadOnlyList<IVcpu> vcpus)
+    /// <param name="vcpus">What they run.</param>
+    /// <param name="pinned">Host processors that the threads may use; empty for those that this process may use.</param>
+    public ThreadPerVcpuScheduler(IReadOnlyList<IVcpu> vcpus, params IReadOnlyList<int> pinned)
     {
+        _pinned = pinned;
+        _processors = pinned.Count > 0 ? pinned.Count : Environment.ProcessorCount;
         _awake = vcpus.Count;
         if (vcpus.Count > _processors) _budget = new RunBudget(CrowdedTicks);
         _workers = [.. vcpus.Select(v => new Worker(this, v))];
     }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<IVcpuLane> Lanes => _workers;
 
     /// <inheritdoc/>
     public override void Resume()
@@ -31,6 +41,7 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
             _pausing = false;
             Monitor.PulseAll(_gate);
         }
+        BecameBusy();
     }
 
     /// <inheritdoc/>
@@ -80,7 +91,8 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
     {
         try
         {
-            while (TryEnter(worker)) Run(worker.Vcpu);
+            worker.Begin(_pinned);
+            while (TryEnter(worker)) Run(worker);
         }
         catch (Exception e)
         {
@@ -97,14 +109,12 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
         }
     }
 
-    private void Run(IVcpu vcpu)
+    private void Run(Worker worker)
     {
-        switch (vcpu.Run(_budget))
+        switch (worker.Vcpu.Run(_budget))
         {
             case VcpuExit.WaitingForInterrupt or VcpuExit.Stopped:
-                Interlocked.Decrement(ref _awake);
-                vcpu.Signal.Wait();
-                Interlocked.Increment(ref _awake);
+                Sleep(worker);
                 break;
             case VcpuExit.Yielded:
                 Thread.Yield();
@@ -115,16 +125,29 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
         }
     }
 
+    private void Sleep(Worker worker)
+    {
+        Interlocked.Decrement(ref _awake);
+        worker.IsAsleep = true;
+        worker.Vcpu.Signal.Wait();
+        worker.IsAsleep = false;
+        if (Interlocked.Increment(ref _awake) == 1) BecameBusy();
+    }
+
     private bool TryEnter(Worker worker)
     {
         // Whoever sets these asks the vCPU to leave afterwards, so a run that begins nevertheless ends at once.
-        if (worker.Running && !_pausing && !_stopping) return true;
+        if (worker.Running && !_pausing && !_stopping && !worker.IsHeld) return true;
         lock (_gate)
         {
-            while (_pausing && !_stopping)
+            while ((_pausing || worker.IsHeld) && !_stopping)
             {
-                worker.Running = false;
-                Monitor.PulseAll(_gate);
+                // Only a change is worth telling, or those who wait here would wake each other for ever.
+                if (worker.Running)
+                {
+                    worker.Running = false;
+                    Monitor.PulseAll(_gate);
+                }
                 Monitor.Wait(_gate);
             }
             worker.Running = !_stopping;
@@ -132,13 +155,26 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
         }
     }
 
-    private sealed class Worker
+    private void SetHeld(Worker worker, Action change)
     {
+        lock (_gate)
+        {
+            change();
+            Monitor.PulseAll(_gate);
+        }
+        worker.Vcpu.RequestExit();
+    }
+
+    private sealed class Worker : IVcpuLane
+    {
+        private readonly ThreadPerVcpuScheduler _owner;
         private readonly Thread _thread;
-        private volatile bool _running;
+        private volatile bool _running, _held, _asleep;
+        private HostThread _hostThread;
 
         internal Worker(ThreadPerVcpuScheduler owner, IVcpu vcpu)
         {
+            _owner = owner;
             Vcpu = vcpu;
             _thread = new Thread(() => owner.Loop(this), maxStackSize: 1 << 20) { IsBackground = true, Name = $"doppel-vcpu{vcpu.Index}" };
             _thread.Start();
@@ -150,6 +186,32 @@ public sealed class ThreadPerVcpuScheduler : VcpuScheduler
         {
             get => _running;
             set => _running = value;
+        }
+
+        internal bool IsAsleep
+        {
+            get => _asleep;
+            set => _asleep = value;
+        }
+
+        public long ProcessorTimeNs => _hostThread.ProcessorTimeNs;
+
+        public bool IsBusy => !_asleep && !_owner._pausing;
+
+        public bool IsHeld
+        {
+            get => _held;
+            set
+            {
+                if (_held != value) _owner.SetHeld(this, () => _held = value);
+            }
+        }
+
+        // On the thread itself.
+        internal void Begin(IReadOnlyList<int> pinned)
+        {
+            _hostThread = HostThread.Current;
+            if (pinned.Count > 0) HostProcessors.PinCurrentThread(pinned);
         }
 
         internal void Join()

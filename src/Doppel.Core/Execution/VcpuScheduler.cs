@@ -12,6 +12,12 @@ public abstract class VcpuScheduler : IDisposable
     /// <summary>Called, on a vCPU thread, when <see cref="Failure"/> was set.</summary>
     public Action<Exception> Failed { get; set; } = static _ => { };
 
+    /// <summary>The threads that run vCPUs.</summary>
+    public abstract IReadOnlyList<IVcpuLane> Lanes { get; }
+
+    /// <summary>Called, on any thread, when a lane may have become busy while none was. It must be quick. Set before the first <see cref="Resume"/>.</summary>
+    public Action BecameBusy { get; set; } = static () => { };
+
     /// <summary>Starts or continues the vCPUs.</summary>
     public abstract void Resume();
 

@@ -34,6 +34,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     private readonly SbiConsole _console;
     private readonly VirtioSlots _virtio;
     private readonly VcpuScheduler _scheduler;
+    private readonly BoardProcessors _processors;
     private readonly SbiFirmware? _firmware;
     private readonly RiscVState _reset;
     private int _powerRequested;
@@ -57,8 +58,10 @@ internal sealed class RiscVVirtBoard : IDisposable
         RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, TimebaseHz = Aclint.FrequencyHz };
         for (int i = 0; i < _vcpus.Length; i++) _vcpus[i] = connections.Engine.CreateVcpu(i, platform);
         _vcpus[0].Save(ref _reset);
+        IReadOnlyList<int> pinned = BoardProcessors.PinnedOf(config.CpuShare);
         _scheduler = _time is InstructionCountTime counted
-            ? new InstructionCountScheduler(_vcpus, counted) : new ThreadPerVcpuScheduler(_vcpus);
+            ? new InstructionCountScheduler(_vcpus, counted, pinned) : new ThreadPerVcpuScheduler(_vcpus, pinned);
+        _processors = new BoardProcessors(config.CpuShare, _scheduler);
         _scheduler.Failed = connections.Failed;
     }
 
@@ -118,6 +121,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     /// <summary>Ends the threads and gives all memory back.</summary>
     public void Dispose()
     {
+        _processors.Dispose();
         _scheduler.Dispose();
         _virtio.Dispose();
         _time.Dispose();

@@ -29,6 +29,46 @@ public sealed class SyntaxTests
     public void MemorySize_Nonsense_IsRefused(string text) => Assert.False(MemorySize.TryParse(text, out _));
 
     [Theory]
+    [InlineData("150%", 1.5)]
+    [InlineData("1.5", 1.5)]
+    [InlineData("2", 2)]
+    [InlineData("1%", 0.01)]
+    public void CpuLimit_WhatPeopleType_IsUnderstood(string text, double processors)
+    {
+        Assert.True(CpuSyntax.TryParseLimit(text, out double parsed));
+        Assert.Equal(processors, parsed, precision: 9);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("%")]
+    [InlineData("0")]
+    [InlineData("0.1%")]
+    [InlineData("-1")]
+    [InlineData("NaN")]
+    [InlineData("1e9")]
+    [InlineData("99999999")]
+    public void CpuLimit_Nonsense_IsRefused(string text) => Assert.False(CpuSyntax.TryParseLimit(text, out _));
+
+    [Theory]
+    [InlineData("0", "0")]
+    [InlineData("0-1,3", "0 1 3")]
+    [InlineData("3,1-2,2", "1 2 3")]
+    public void CpuList_WhatPeopleType_IsUnderstood(string text, string numbers) =>
+        Assert.Equal(numbers, string.Join(' ', CpuSyntax.TryParseList(text)!));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-1")]
+    [InlineData("1-")]
+    [InlineData("2-1")]
+    [InlineData("0-1-2")]
+    [InlineData("1,,2")]
+    [InlineData("all")]
+    [InlineData("0-99999")]
+    public void CpuList_Nonsense_IsRefused(string text) => Assert.Null(CpuSyntax.TryParseList(text));
+
+    [Theory]
     [InlineData("90", 90)]
     [InlineData("1.5", 1.5)]
     [InlineData("10s", 10)]

@@ -21,9 +21,10 @@ public sealed class MachineFolderTests : IDisposable
     [Fact]
     public void Record_WrittenAndRead_IsTheSame()
     {
-        MachineRecord record = Record("web") with { Command = ["sh", "-c", "echo \"ü\""], Cpus = 4, MemoryBytes = 1UL << 40, Engine = "jit", Arguments = ["run"], AutoRemove = true };
+        MachineRecord record = Record("web") with { Command = ["sh", "-c", "echo \"ü\""], Cpus = 4, CpuWeight = 300, CpuLimit = 1.5, Pinned = [0, 3], MemoryBytes = 1UL << 40, Engine = "jit", Arguments = ["run"], AutoRemove = true };
         MachineRecord read = MachineFolder.Create(_root.Path, record).ReadRecord()!;
-        Assert.Equal(record with { Command = [], Arguments = [] }, read with { Command = [], Arguments = [] });
+        Assert.Equal(record with { Command = [], Arguments = [], Pinned = [] }, read with { Command = [], Arguments = [], Pinned = [] });
+        Assert.Equal(record.Pinned, read.Pinned);
         Assert.Equal(record.Command, read.Command);
     }
 
