@@ -28,7 +28,8 @@ internal struct NativeFrame
 {
     internal const int BudgetAt = 0, ExitOffsetAt = 8, ExitLinkAt = 12, ExitAddressAt = 16, GuestMxcsrAt = 24, HostMxcsrAt = 28, FillHelperAt = 32;
     internal const int MxcsrScratchAt = 40, GoOnHelperAt = 176, FlagTableAt = 112, FlagTableBytes = 64;
-    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, Bytes = GoOnHelperAt + 16;
+    internal const int BoxAt = 48, SignDoubleAt = 64, SignSingleAt = 80, NanDoubleAt = 96, NanSingleAt = 104, ReturnsAt = 184, ReturnsStaleAt = 192;
+    internal const int Bytes = ReturnsStaleAt + 16;
 
     /// <summary>The fields of the packed argument of <see cref="FillHelper"/>.</summary>
     internal const int PackedSizeShift = 12, PackedWrite = 1 << 14, PackedAtomic = 1 << 15, PackedBeforeShift = 16;
@@ -70,6 +71,17 @@ internal struct NativeFrame
     /// </summary>
     [FieldOffset(GoOnHelperAt)]
     internal nint GoOnHelper;
+
+    /// <summary>
+    /// Host stack pointer while no call of generated code waits for its return. Below are the calls that do, 16 bytes each: the guest address
+    /// that the return goes to, and above it in order of time the host address that a host call has pushed.
+    /// </summary>
+    [FieldOffset(ReturnsAt)]
+    internal nint Returns;
+
+    /// <summary>Set to one by helpers if calls that wait must be forgotten: what is at a guest address, or the world it is in, may be another now.</summary>
+    [FieldOffset(ReturnsStaleAt)]
+    internal byte ReturnsStale;
 
     /// <summary>Upper half all ones: boxes a single. Padded to 16 bytes, as are the sign bits.</summary>
     [FieldOffset(BoxAt)]

@@ -25,7 +25,7 @@ internal static class IrPrinter
             separator = ", ";
         }
         if (inst.Imm != 0 || (inst.A < 0 && inst.B < 0)) text.Append(separator).Append(Number(inst.Imm));
-        if (inst.Op is IrOp.Branch or IrOp.JumpIndirect) text.Append(CultureInfo.InvariantCulture, $" -> +{inst.Link:x}");
+        if (inst.Op is IrOp.Branch or IrOp.JumpIndirect or IrOp.Call or IrOp.CallIndirect or IrOp.ReturnGuard) text.Append(CultureInfo.InvariantCulture, $" -> +{inst.Link:x}");
         return text.ToString();
     }
 

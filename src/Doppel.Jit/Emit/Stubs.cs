@@ -48,7 +48,6 @@ internal sealed record Stubs
         {
             Stubs stubs = new();
             nint start = Asm.Here;
-            stubs.Enter = EmitEnter();
             Label leave = Asm.NewLabel(), exit = Asm.NewLabel(), goOn = Asm.NewLabel(), goOnStored = Asm.NewLabel(), stored = Asm.NewLabel();
             _goOnAway = Asm.NewLabel();
             stubs.ExitBudget = EmitExit(NativeExit.Budget, exit, hasAddress: false);
@@ -58,6 +57,7 @@ internal sealed record Stubs
             stubs.ExitInterpret = EmitExit(NativeExit.Interpret, goOn, hasAddress: false);
             stubs.ExitBudgetStored = EmitExit(NativeExit.Budget, stored, hasAddress: false);
             stubs.ExitInterpretStored = EmitExit(NativeExit.Interpret, goOnStored, hasAddress: false);
+            stubs.Enter = EmitEnter(EmitNoReturn(stubs.ExitLookup));
             EmitTail(exit, stored, leave);
             EmitGoOn(goOn, goOnStored, leave);
             stubs.Fill = EmitFill();
@@ -69,12 +69,29 @@ internal sealed record Stubs
 
         private Mem Field(int offset) => Context(Layout.Frame + offset);
 
-        private nint EmitEnter()
+        // Under the calls that wait for their return lies one that nobody has made, from an odd address. A target may be odd, too, before bit 0 is
+        // cleared: such a return is taken back and looked up.
+        private nint EmitNoReturn(nint lookup)
         {
+            Asm.Align(16);
+            nint entry = Asm.Here;
+            Asm.Op(Alu.Sub, true, Gpr.Rsp, sizeof(ulong));
+            Asm.JmpAbsolute(lookup);
+            return entry;
+        }
+
+        private nint EmitEnter(nint noReturn)
+        {
+            Asm.Align(16);
             nint entry = Asm.Here;
             foreach (Gpr saved in s_saved) Asm.Push(saved);
-            Asm.Op(Alu.Sub, true, Gpr.Rsp, 8);
             Asm.Mov(true, HomeMap.Context, Gpr.Rdi);
+            Asm.Push(Field(NativeFrame.ReturnsAt));
+            Asm.PushImm(-1);
+            Asm.MovImm(Rax, noReturn);
+            Asm.Push(Rax);
+            Asm.Store(8, Field(NativeFrame.ReturnsAt), Gpr.Rsp);
+            Asm.StoreImm(1, Field(NativeFrame.ReturnsStaleAt), 0);
             Asm.Mov(true, Rax, Gpr.Rsi);
             Asm.Stmxcsr(Field(NativeFrame.HostMxcsrAt));
             Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));
@@ -105,7 +122,9 @@ internal sealed record Stubs
             Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
             Asm.Store(8, Field(NativeFrame.BudgetAt), HomeMap.Budget);
             Asm.Bind(leave);
-            Asm.Op(Alu.Add, true, Gpr.Rsp, 8);
+            Asm.Load(8, false, Gpr.Rsp, Field(NativeFrame.ReturnsAt));
+            Asm.Op(Alu.Add, true, Gpr.Rsp, 2 * sizeof(ulong));
+            Asm.Pop(Field(NativeFrame.ReturnsAt));
             for (int i = s_saved.Length - 1; i >= 0; i--) Asm.Pop(s_saved[i]);
             Asm.Ret();
         }
@@ -113,7 +132,7 @@ internal sealed record Stubs
         // Asks where to go on; eax holds the reason. Zero leaves, with a reason that is no end of the budget.
         private void EmitGoOn(Label goOn, Label stored, Label leave)
         {
-            Label nowhere = Asm.NewLabel();
+            Label nowhere = Asm.NewLabel(), keep = Asm.NewLabel();
             Asm.Bind(goOn);
             StoreHomes();
             Asm.Bind(stored);
@@ -126,6 +145,11 @@ internal sealed record Stubs
             Asm.Call(Field(NativeFrame.GoOnHelperAt));
             Asm.Test(true, Rax, Rax);
             Asm.Jcc(Cond.E, nowhere);
+            Asm.CmpByte(Field(NativeFrame.ReturnsStaleAt), 0);
+            Asm.Jcc(Cond.E, keep, isShort: true);
+            Asm.StoreImm(1, Field(NativeFrame.ReturnsStaleAt), 0);
+            Asm.Load(8, false, Gpr.Rsp, Field(NativeFrame.ReturnsAt));
+            Asm.Bind(keep);
             Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));
             Asm.Load(8, false, HomeMap.Budget, Field(NativeFrame.BudgetAt));
             LoadHomes(volatileOnly: false);

@@ -24,6 +24,15 @@ internal enum ColdKind : byte
     /// <summary>Asks for linking of a jump.</summary>
     Unlinked,
 
+    /// <summary>Goes to the guest address in rax.</summary>
+    Lookup,
+
+    /// <summary>Goes to the guest address in a slot.</summary>
+    Indirect,
+
+    /// <summary>Asks where a call goes that the jump cache does not know.</summary>
+    CallUnknown,
+
     /// <summary>Leaves to interpret one instruction.</summary>
     Interpret,
 
@@ -44,7 +53,7 @@ internal enum ColdKind : byte
 /// <param name="Kind">What it does.</param>
 /// <param name="Entry">Where hot code jumps to.</param>
 /// <param name="Return">Where it goes on in hot code, if it does.</param>
-/// <param name="Value">Target offset, instruction offset or packed access.</param>
+/// <param name="Value">Target offset, instruction offset, slot or packed access.</param>
 /// <param name="Extra">Instruction count, or register.</param>
 internal readonly record struct ColdCode(ColdKind Kind, Label Entry, Label Return, int Value, int Extra)
 {

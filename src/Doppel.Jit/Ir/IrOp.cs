@@ -63,8 +63,20 @@ internal enum IrOp : byte
     /// <summary>Goes to Imm (offset from the code page's start).</summary>
     Jump,
 
-    /// <summary>Goes to the address A + Imm; bit 0 is ignored.</summary>
+    /// <summary>Goes to the address A + Imm; bit 0 is ignored. Dst = guest-virtual address of the code page + Link.</summary>
     JumpIndirect,
+
+    /// <summary>Dst = guest-virtual address of the code page + Link. Goes to Imm, and a <see cref="Return"/> is expected to come back to Dst.</summary>
+    Call,
+
+    /// <summary>Like <see cref="JumpIndirect"/>, and a <see cref="Return"/> is expected to come back to Dst.</summary>
+    CallIndirect,
+
+    /// <summary>Like <see cref="JumpIndirect"/>, probably to where the last call that has not come back wants to.</summary>
+    Return,
+
+    /// <summary>Goes to the address A unless that is the code page + Link.</summary>
+    ReturnGuard,
 
     /// <summary>Leaves generated code in front of this guest instruction: the interpreter runs it.</summary>
     Interpret,
@@ -146,7 +158,7 @@ internal struct IrInst
     internal short Dst, A, B, C;
     internal long Imm;
 
-    /// <summary>Offset from the code page's start: target of a branch, return address of an indirect jump that has a destination.</summary>
+    /// <summary>Offset from the code page's start: target of a branch, return address of a call or of an indirect jump that has a destination.</summary>
     internal int Link;
 
     /// <summary>Offset of the guest instruction on its page, and number of guest instructions of the unit before it.</summary>

@@ -110,7 +110,7 @@ internal sealed class RegionCompiler
         ulong pinned = Allocator.Pinned;
         Allocator.Pinned |= operands | SlotState.Bit(inst.Dst);
         for (ulong rest = operands & Map.Deferred; rest != 0; rest &= rest - 1) Materialise(BitOperations.TrailingZeroCount(rest));
-        if (inst.Op is IrOp.JumpIndirect) MaterialiseAll();
+        if (inst.Op is IrOp.JumpIndirect or IrOp.CallIndirect or IrOp.Return) MaterialiseAll();
         FreeFrom(inst.Dst);
         Shrink(ref inst);
         for (ulong rest = operands; rest != 0; rest &= rest - 1) Allocator.Want(BitOperations.TrailingZeroCount(rest));

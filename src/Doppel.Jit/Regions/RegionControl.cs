@@ -45,33 +45,26 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
     private protected override void EmitTransfer(int target, int count)
     {
         emission.MaterialiseAll();
-        Label budget = Asm.NewLabel();
         if (emission.LabelOf(target) is { } block)
         {
             emission.Mover.MoveTo(emission.Homes);
             Unit.Cold.State = emission.HomesState;
-            Unit.Cold.Add(new ColdCode(ColdKind.Budget, budget, default, target, 0));
-            Asm.Op(Alu.Sub, true, HomeMap.Budget, count);
-            Asm.Jcc(Cond.S, budget);
+            EmitBudget(target, count);
             Asm.Jmp(block);
             return;
         }
         emission.Mover.MoveTo(Map.Common);
         Unit.Cold.State = -1;
-        Unit.Cold.Add(new ColdCode(ColdKind.Budget, budget, default, target, 0));
-        Asm.Op(Alu.Sub, true, HomeMap.Budget, count);
-        Asm.Jcc(Cond.S, budget);
+        EmitBudget(target, count);
         EmitGo(target);
     }
 
-    private protected override void EmitJumpIndirect(in IrInst inst)
+    // Where rax holds something, nothing is deferred any more.
+    private protected override void PrepareToLeave()
     {
-        EmitTargetAndLink(inst);
-        if (inst.Dst >= 0 && IsHomed(inst.Dst)) Map.Dirty |= SlotState.Bit(inst.Dst);
+        emission.MaterialiseAll();
         emission.Mover.MoveTo(Map.Common);
-        Asm.Op(Alu.Sub, true, HomeMap.Budget, inst.Before + 1);
-        Asm.JccAbsolute(Cond.S, _stubs.ExitBudgetIndirect);
-        EmitLookup();
+        Unit.Cold.State = -1;
     }
 
     private protected override void EmitInterpret(int offset, int before)
@@ -90,6 +83,10 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
         {
             case ColdKind.Fill: EmitFill(cold); break;
             case ColdKind.FillGroup: EmitFillGroup(cold); break;
+            case ColdKind.Indirect:
+                emission.MaterialiseAll();
+                base.EmitColdCode(cold);
+                break;
             case ColdKind.Requick: EmitRequick(cold.Value, cold.Extra); break;
             case ColdKind.Budget when cold.State >= 0:
                 EmitStored();

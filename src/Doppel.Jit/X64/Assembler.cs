@@ -199,6 +199,17 @@ internal sealed class Assembler : Encoder
         Byte(0x58 | ((int)reg & 7));
     }
 
+    internal void Push(Mem mem) => EncodeRm(false, 0xFF, 6, mem);
+
+    internal void Pop(Mem mem) => EncodeRm(false, 0x8F, 0, mem);
+
+    /// <summary>Pushes a constant, sign-extended.</summary>
+    internal void PushImm(sbyte value)
+    {
+        Byte(0x6A);
+        Byte(value);
+    }
+
     internal void Ret() => Byte(0xC3);
 
     /// <summary>An instruction of five bytes that does nothing.</summary>

@@ -47,7 +47,8 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
         if (code.Options.Verify) _verifier = new Verifier(Hart, _core, this);
     }
 
-    // Also how often the translator looks where the time goes.
+    // Also how often the translator looks where the time goes, and how deep calls of generated code may nest: each takes 16 bytes of the thread's
+    // stack, so that half of the megabyte of a vCPU's thread is left.
     private protected override long SliceTicks => 1 << 15;
 
     private protected override ulong CodeInvalidations => _core.Invalidations + _translator.Invalidations;
@@ -188,7 +189,9 @@ internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
     {
         _verifier?.End(interprets: true);
         if (_context->Frame.ExitOffset == 0xFFE) _translator.Straddled(Hart.Context->CodePage);
+        uint privilege = (uint)Hart.Context->State.Privilege;
         bool goesOn = Interpret();
+        if ((uint)Hart.Context->State.Privilege != privilege) _context->Frame.ReturnsStale = 1;
         _verifier?.Interpreted();
         return goesOn || !MustLookAround;
     }

@@ -60,6 +60,9 @@ public enum JitFeatures
 
     /// <summary>CSRs that are no more than fields of the state, and sstatus, are read and written in generated code.</summary>
     SystemRegisters = 1 << 17,
+
+    /// <summary>A return goes straight to where the last call is to come back to, if that is right.</summary>
+    ReturnPrediction = 1 << 18,
 }
 
 /// <summary>A switch of the translator by name.</summary>
@@ -87,6 +90,7 @@ public sealed record JitSwitch(string Name, JitFeatures Feature, string Descript
         new("deferral", JitFeatures.Deferral, "let cheap operations wait, and fold them into others"),
         new("lazy-extension", JitFeatures.LazyExtension, "extend 32-bit results only where that is needed"),
         new("system-registers", JitFeatures.SystemRegisters, "read and write the simple CSRs and sstatus in generated code"),
+        new("return-prediction", JitFeatures.ReturnPrediction, "let returns go straight back to their calls"),
         new("background", JitFeatures.Background, "run the optimiser on a thread of its own"),
     ];
 

@@ -22,6 +22,7 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
     /// <summary>Lets generated code look into the tables of an address space.</summary>
     internal void Select(int space)
     {
+        ForgetReturns();
         for (int mode = 0; mode < JitContext.Modes; mode++) context->JumpTables[mode] = (ulong)Table(TableOf(space, mode)).Entries;
     }
 
@@ -41,14 +42,20 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
     /// <summary>Drops what is for the page of an address.</summary>
     internal void Drop(ulong address)
     {
+        ForgetReturns();
         foreach (JumpTable? table in _tables) table?.Drop(address);
     }
 
-    internal void Clear(int table) => _tables[table]?.Clear();
+    internal void Clear(int table)
+    {
+        ForgetReturns();
+        _tables[table]?.Clear();
+    }
 
     /// <summary>Empties all tables, at a cost that goes with what they hold.</summary>
     internal void Clear()
     {
+        ForgetReturns();
         foreach (JumpTable? table in _tables) table?.Clear();
     }
 
@@ -60,6 +67,9 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
     {
         foreach (JumpTable? table in _tables) table?.Dispose();
     }
+
+    // Calls that wait for their return are entries, too.
+    private void ForgetReturns() => context->Frame.ReturnsStale = 1;
 
     private JumpTable Table(int number) => _tables[number] ??= new JumpTable();
 }

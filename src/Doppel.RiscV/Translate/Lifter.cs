@@ -66,7 +66,7 @@ internal sealed class Lifter
         _builder.Begin(unit, at.Offset, at.Mode);
         _next = next;
         _plan = plan;
-        plan.BeginLine();
+        plan.BeginLine(at.Offset);
         LiftLine(page, at.Offset, plan.MaxInstructions);
     }
 
@@ -91,6 +91,7 @@ internal sealed class Lifter
         _builder.BeginInstruction(offset, 0);
         ref IrInst jump = ref _builder.Close(IrOp.Jump);
         jump.Imm = offset;
+        _plan?.NoteJump(offset);
     }
 
     private int LiftOne(ReadOnlySpan<byte> page, int offset)
@@ -186,14 +187,19 @@ internal sealed class Lifter
     private int LiftJal(in Operands o)
     {
         int target = _builder.Offset + o.ImmJ;
-        _builder.CodeAddress(o.Rd, _builder.Offset + _builder.Length);
-        if (CanFollow(o.Rd, target))
-        {
-            _builder.EndInstruction();
-            return target;
-        }
-        CloseWithJump(target);
+        if (TryFollow(o.Rd, target)) _builder.EndInstruction();
+        else CloseWithJump(o.Rd, target);
         return target;
+    }
+
+    // Writes the return address, too, if the line goes on at the target.
+    private bool TryFollow(uint rd, int target)
+    {
+        if (!CanFollow(rd, target)) return false;
+        int next = _builder.Offset + _builder.Length;
+        _builder.CodeAddress(rd, next);
+        if (IsLink(rd)) _plan?.Calls(next);
+        return true;
     }
 
     // A region follows calls, too, so that the callee's return goes where it is known to go.
@@ -205,12 +211,20 @@ internal sealed class Lifter
 
     private bool IsForward(uint rd, int target) => rd == 0 && target > _builder.Offset;
 
-    private void CloseWithJump(int target)
+    private void CloseWithJump(uint rd, int target)
     {
-        ref IrInst jump = ref _builder.Close(IrOp.Jump);
+        int next = _builder.Offset + _builder.Length;
+        bool isCall = IsLink(rd) && _options.Has(JitFeatures.ReturnPrediction);
+        if (!isCall) _builder.CodeAddress(rd, next);
+        ref IrInst jump = ref _builder.Close(isCall ? IrOp.Call : IrOp.Jump);
         jump.Imm = target;
         jump.Before++;
+        if (isCall) (jump.Dst, jump.Link) = ((short)rd, next);
+        else _plan?.NoteJump(target);
     }
+
+    // x1 and x5 hold return addresses (unprivileged manual, "Unconditional Jumps", the table of return-address stack prediction hints).
+    private static bool IsLink(uint register) => register is 1 or 5;
 
     private bool LiftJalr(in Operands o)
     {
@@ -220,18 +234,35 @@ internal sealed class Lifter
         {
             // AUIPC and JALR: the target is known after all.
             int target = (int)(offset + o.ImmI) & ~1;
-            _builder.CodeAddress(o.Rd, next);
-            if (_plan is not null && CanFollow(o.Rd, target)) _follow = target;
-            else CloseWithJump(target);
+            if (IsReturn(o)) _plan?.TryReturn(out _);
+            if (_plan is not null && TryFollow(o.Rd, target)) _follow = target;
+            else CloseWithJump(o.Rd, target);
             return true;
         }
-        ref IrInst inst = ref _builder.Close(IrOp.JumpIndirect);
+        if (IsReturn(o) && o.Rd == 0 && o.ImmI == 0 && _plan is not null && _plan.TryReturn(out int back))
+        {
+            ref IrInst guard = ref _builder.Add(IrOp.ReturnGuard);
+            guard.A = UnitBuilder.Source(o.Rs1);
+            guard.Link = back;
+            if (TryFollow(0, back)) _follow = back;
+            else CloseWithJump(0, back);
+            return true;
+        }
+        ref IrInst inst = ref _builder.Close(OpOf(o));
         inst.A = UnitBuilder.Source(o.Rs1);
         inst.Imm = o.ImmI;
         inst.Dst = UnitBuilder.Destination(o.Rd);
         inst.Link = next;
         return true;
     }
+
+    private IrOp OpOf(in Operands o)
+    {
+        if (!_options.Has(JitFeatures.ReturnPrediction)) return IrOp.JumpIndirect;
+        return IsLink(o.Rd) ? IrOp.CallIndirect : IsReturn(o) ? IrOp.Return : IrOp.JumpIndirect;
+    }
+
+    private static bool IsReturn(in Operands o) => IsLink(o.Rs1) && !IsLink(o.Rd);
 
     // FENCE: hosts keep all orders but that of a store before a load. FENCE.I and the cache-block operations are the interpreter's.
     private bool LiftFence(in Operands o)

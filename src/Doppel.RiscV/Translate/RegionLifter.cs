@@ -11,7 +11,7 @@ internal sealed class RegionLifter(bool shared, JitOptions options)
     private const int MaxBlocks = 16, MaxInstructions = 400, PageSize = 4096;
 
     private readonly Lifter _lifter = new(shared, options);
-    private readonly TracePlan _plan = new();
+    private readonly TracePlan _plan = new() { ExpectsReturns = options.Has(JitFeatures.ReturnPrediction) };
     private readonly IrRegion _region = new();
 
     /// <summary>Lifts a region. The result is valid until the next call.</summary>

@@ -44,6 +44,36 @@ public sealed class AddressSpaceTests
 
     [Theory]
     [MemberData(nameof(EngineNames))]
+    public void Satp_WrittenInACall_ComesBackToTheCodeOfTheNewSpace(string engine)
+    {
+        using BareHart hart = Create(engine);
+        hart.Place(FirstPlace, "mv s1, ra; jalr ra, 0(a6); addi a0, a0, 1; jr s1");
+        hart.Place(SecondPlace, "mv s1, ra; jalr ra, 0(a6); addi a0, a0, 256; jr s1");
+        hart["a6"] = hart.Place(BareHart.Data, "switch: csrw satp, a3; ret")["switch"];
+
+        hart.Run("li s0, 50; again: csrw satp, a2; jalr ra, 0(a1); addi s0, s0, -1; bnez s0, again");
+
+        Assert.Equal(50UL * 256, hart["a0"]);
+    }
+
+    [Theory]
+    [MemberData(nameof(EngineNames))]
+    public void Fence_InACallAfterThePageHasMoved_ComesBackToTheNewPage(string engine)
+    {
+        using BareHart hart = Create(engine);
+        hart.Place(FirstPlace, "mv s1, ra; jalr ra, 0(a6); addi a0, a0, 1; jr s1");
+        hart.Place(SecondPlace, "mv s1, ra; jalr ra, 0(a6); addi a0, a0, 256; jr s1");
+        hart["a6"] = hart.Place(BareHart.Data, "move: sd t0, 0(t1); sfence.vma a1, zero; ret")["move"];
+        hart["t0"] = Leaf(BareHart.Ram + 0x20_0000);
+        hart["t1"] = Root + (2 * Entry);
+
+        hart.Run("csrw satp, a2; jalr ra, 0(a1)");
+
+        Assert.Equal(256UL, hart["a0"]);
+    }
+
+    [Theory]
+    [MemberData(nameof(EngineNames))]
     public void Satp_OfMoreSpacesThanAreKept_ShowsTheMappingOfEach(string engine)
     {
         using BareHart hart = Create(engine);

@@ -88,12 +88,15 @@ public sealed class AssemblerTests
         f.Asm.Xadd(true, true, m, Gpr.Rcx);
         f.Asm.CmpXchg(false, true, m, Gpr.R10);
         f.Asm.Jmp(m);
+        f.Asm.Push(m);
+        f.Asm.Pop(m);
         string at = Address(register, displacement);
         Assert.Equal(
         [
             $"add r11,[{at}]", $"xor [{at}],ebx", $"cmp qword ptr [{at}],0fffffffffffffffbh", $"and qword ptr [{at}],1000h",
             $"lea rsi,[{at}]", $"movzx r8d,word ptr [{at}]", $"movsxd rdx,[{at}]", $"mov [{at}],sil", $"mov [{at}],r9w",
             $"mov qword ptr [{at}],0ffffffffffffffffh", $"lock xadd [{at}],rcx", $"lock cmpxchg [{at}],r10d", $"jmp qword ptr [{at}]",
+            $"push qword ptr [{at}]", $"pop qword ptr [{at}]",
         ], f.Disassemble());
     }
 
@@ -141,6 +144,7 @@ public sealed class AssemblerTests
         f.Asm.Setcc(Cond.Ae, Gpr.Rsi);
         f.Asm.Bswap(Gpr.R14);
         f.Asm.Push(Gpr.R12);
+        f.Asm.PushImm(-1);
         f.Asm.Pop(Gpr.Rbx);
         f.Asm.Call(Gpr.R11);
         f.Asm.Mfence();
@@ -149,7 +153,7 @@ public sealed class AssemblerTests
         f.Asm.Ret();
         Assert.Equal(
         [
-            "sar r8d,3", "rol rbx,cl", "idiv rcx", "neg dword ptr [rbp+10h]", "cqo", "cdq", "setae sil", "bswap r14", "push r12", "pop rbx",
+            "sar r8d,3", "rol rbx,cl", "idiv rcx", "neg dword ptr [rbp+10h]", "cqo", "cdq", "setae sil", "bswap r14", "push r12", "push 0ffffffffffffffffh", "pop rbx",
             "call r11", "mfence", "cmp byte ptr [rbp+4],0", "stmxcsr [rbp+4]", "ret",
         ], f.Disassemble());
     }
