@@ -89,7 +89,16 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
-    public void BlockOfSeveralQueues_HostileDriver_LeavesTheWorkersAlive()
+    public void BlockOfSeveralQueues_HostileDriver_StaysConform()
+    {
+        using RamDisk disk = new(_guarded) { IsConcurrent = true };
+        using VirtioBlock device = Block(disk, 4, new ManualTime(deterministic: true));
+        Run(device, static _ => { });
+        Assert.True(disk.Transfers > 100, "the driver was too hostile to reach the disk");
+    }
+
+    [Fact]
+    public void BlockOfSeveralQueuesInRealTime_HostileDriver_LeavesTheWorkersAlive()
     {
         using RamDisk disk = new(_guarded) { IsConcurrent = true };
         using VirtioBlock device = Block(disk, 4, new ManualTime());
@@ -101,7 +110,6 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
         });
         driver.AssertEndsWithReset();
         _guarded.AssertGuardsAreIntact();
-        Assert.True(disk.Transfers > 100, "the driver was too hostile to reach the disk");
     }
 
     private static VirtioBlock Block(RamDisk disk, int queues, MachineTime time) =>
