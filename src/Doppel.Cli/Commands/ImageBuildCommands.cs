@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Doppel.Cli.Output;
 using Doppel.Cli.Pulling;
 using Doppel.Cli.Syntax;

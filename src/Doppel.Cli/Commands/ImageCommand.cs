@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Doppel.Cli.Output;
-using Doppel.Cli.Pulling;
 using Doppel.Cli.Syntax;
 using Doppel.Images;
 

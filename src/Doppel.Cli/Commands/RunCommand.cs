@@ -63,24 +63,10 @@ internal static class RunCommand
         MachinePlan plan = MachinePlan.For(request with { CpuShare = request.CpuShare with { Group = OpenShares(request) } }, image, terminals);
         if (request.Name is { } name && !MachineRegistry.IsName(name))
             throw CliException.Usage($"--name {name}: not a name for a machine", "take letters, digits, - _ and ., at most 40, the first a letter or digit");
-        if (BackgroundLaunch.OwnFolder is { } own) return await BackgroundRun.RunAsync(RootDisks.Give(plan, image, own, cancellation), request, own);
-        if (!request.IsNamed) return await RunOnceAsync(plan, request, image, cancellation);
+        if (BackgroundLaunch.OwnFolder is { } own) return await BackgroundRun.RunAsync(plan.WithLastingRoot(image, own.RootDisk), request, own);
+        if (!request.IsNamed) return await RunSession.RunAsync(plan, request, folder: null);
         MachineFolder folder = MachineRegistry.Open().Create(BackgroundLaunch.Record(plan, request));
         return request.Detach ? await BackgroundLaunch.RunAsync(folder, cancellation)
-            : await RunSession.RunAsync(RootDisks.Give(plan, image, folder, cancellation), request, folder);
-    }
-
-    private static async Task<int> RunOnceAsync(MachinePlan plan, RunRequest request, Image? image, CancellationToken cancellation)
-    {
-        if (image?.DiskPath is null) return await RunSession.RunAsync(plan, request, folder: null);
-        string scratch = ImageStore.OpenDefault().CreateScratchDisk(image, cancellation: cancellation);
-        try
-        {
-            return await RunSession.RunAsync(plan.WithRoot(scratch), request, folder: null);
-        }
-        finally
-        {
-            File.Delete(scratch);
-        }
+            : await RunSession.RunAsync(plan.WithLastingRoot(image, folder.RootDisk), request, folder);
     }
 }

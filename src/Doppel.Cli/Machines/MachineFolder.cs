@@ -13,7 +13,7 @@ namespace Doppel.Cli.Machines;
 /// console.log     what the guest printed, and console.log.1 what it printed before
 /// boot.log        its serial port, where that is not the console
 /// process.log     what the process itself had to say
-/// root.raw        its root disk, where its image has one
+/// root.qcow2      what it has changed of its image's root disk, where the image has one
 /// </code>
 /// Thread contract: any thread and any process; only the machine's process writes, once it holds the lock.
 /// </summary>
@@ -35,7 +35,7 @@ internal sealed class MachineFolder(string path)
 
     internal string ProcessLog => File("process.log");
 
-    internal string RootDisk => File("root.raw");
+    internal string RootDisk => File("root.qcow2");
 
     private string LockPath => File("lock");
 

@@ -28,8 +28,9 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     // A kernel that panics would otherwise spin for ever, and nobody would see it.
     private const string RebootOnPanic = "panic=-1";
 
-    /// <summary>The same machine with a root disk of its own in the place of the image's, which nobody may write to.</summary>
-    internal MachinePlan WithRoot(string path) => this with { Config = Config with { Disks = [Config.Disks[0] with { Path = path }, .. Config.Disks.Skip(1)] } };
+    /// <summary>The same machine with a root disk that keeps what is written, in the place of the one that does not; for an image without one, the same.</summary>
+    internal MachinePlan WithLastingRoot(Image? image, string path)
+        => image?.DiskPath is null ? this : this with { Config = Config with { Disks = [image.CreateOverlay(path), .. Config.Disks.Skip(1)] } };
 
     internal bool IsCommand => IsCommandMode(Mode);
 
@@ -63,7 +64,7 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
             CommandLine = string.Join(' ', new[] { image?.Manifest.CommandLine, IsCommandMode(mode) ? RebootOnPanic : null, request.Append }.Where(static s => !string.IsNullOrEmpty(s))),
             DeviceTreePath = request.Dtb,
             Firmware = FirmwareOf(request.Bios),
-            Disks = image?.DiskPath is { } root ? [new DiskConfig(root), .. request.Disks] : request.Disks,
+            Disks = image?.ThrowawayDisk is { } root ? [root, .. request.Disks] : request.Disks,
             Networks = [.. request.Networks.Select(static n => n.Config!)],
             Shares = request.Shares,
             Time = request.InstructionCountTime ? TimePolicy.InstructionCount : TimePolicy.RealTime,

@@ -155,7 +155,10 @@ internal sealed class DebianImage : IImageRecipe
         GuestFiles.AddTo(archive);
         string version = modulesPath[ModuleRoot.Length..].TrimEnd('/');
         return new ImageContent($"Debian 13 ({Suite}), Linux {version}, BusyBox", Architecture,
-            KernelImage.ToImage(content[kernelPath]), archive.ToArray(), CommandLine, packages) { Recipe = RecipeDigest };
+            KernelImage.ToImage(content[kernelPath]), archive.ToArray(), CommandLine, packages)
+        {
+            Recipe = RecipeDigest,
+        };
     }
 
     private static byte[] Needed(Dictionary<string, byte[]> content, string path) =>

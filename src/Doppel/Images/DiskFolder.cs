@@ -34,6 +34,9 @@ internal sealed class DiskFolder(string folder)
     /// <summary>Copies a disk to a path that is not in use, to be written to.</summary>
     public void CopyTo(RootDisk disk, string path, CancellationToken cancellation) => SparseFile.Clone(PathOf(disk), path, cancellation);
 
+    /// <summary>Deletes a disk.</summary>
+    public void Remove(RootDisk disk) => File.Delete(PathOf(disk));
+
     /// <summary>Deletes what is not in use.</summary>
     public void Prune(IEnumerable<string> digestsInUse)
     {

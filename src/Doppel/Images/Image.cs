@@ -1,8 +1,12 @@
+using Doppel.Devices.Backends.Block.Qcow2;
+
 namespace Doppel.Images;
 
 /// <summary>An image on this host, ready to boot. Thread contract: immutable.</summary>
 public sealed class Image
 {
+    private const string RawFormat = "raw";
+
     internal Image(ImageManifest manifest, string kernelPath, string initrdPath, string? diskPath = null)
     {
         DiskPath = diskPath;
@@ -21,9 +25,33 @@ public sealed class Image
     public string InitrdPath { get; }
 
     /// <summary>
-    /// Path of the root disk, or null for an image that has none. It is for reading only: a machine gets a copy or an overlay as its first disk.
+    /// Path of the root disk, a raw image, or null for an image that has none. Nobody writes to it: a machine's first disk is an overlay over it.
     /// </summary>
     public string? DiskPath { get; }
+
+    /// <summary>
+    /// The first disk of a machine whose changes to it are lost when it ends; null for an image without a root disk. For changes that stay, give the
+    /// machine an overlay of <see cref="CreateOverlay"/>.
+    /// </summary>
+    public DiskConfig? ThrowawayDisk => DiskPath is { } path ? new DiskConfig(path) { Format = RawFormat, Snapshot = true } : null;
+
+    /// <summary>Makes a disk over the root disk that holds what a machine changes. It needs the image for as long as it is used.</summary>
+    /// <param name="path">Path of a file that is not there yet.</param>
+    /// <returns>The disk.</returns>
+    /// <exception cref="ImageException">The image has no root disk, or the file cannot be written.</exception>
+    public DiskConfig CreateOverlay(string path)
+    {
+        if (DiskPath is null) throw new ImageException($"image {Manifest.Name} has no root disk");
+        try
+        {
+            Qcow2Image.CreateOverlay(path, DiskPath, RawFormat);
+            return new DiskConfig(path) { Format = "qcow2" };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException($"cannot write the disk of a machine to {path}: {e.Message}", e);
+        }
+    }
 
     /// <summary>
     /// Archives that follow <see cref="InitrdPath"/> in memory: this version's guest scripts where the cached ones are of another

@@ -14,7 +14,6 @@ namespace Doppel.Images;
 /// disks/DIGEST.raw         root disks, named by their content
 /// layers/KEY.json          root disks on the way, each after one step of a recipe
 /// tools.json               what the machine that makes root disks needs
-/// scratch/                 disks of machines that run, gone with them
 /// lock                     held by the process that changes any of this
 /// </code>
 /// Thread contract: all members from any thread and from several processes at once.
@@ -156,28 +155,6 @@ public sealed class ImageStore
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ImageException($"cannot store image {recipe.Name} in {Root}: {e.Message} (DOPPEL_CACHE chooses another folder)", e);
-        }
-    }
-
-    /// <summary>A writable copy of an image's root disk, for one machine. It is the caller's to delete, but one whose process died goes by itself.</summary>
-    /// <param name="image">An image of this store with a disk.</param>
-    /// <param name="path">Where it is to be; null for a place in the store.</param>
-    /// <param name="cancellation">Stops the copy.</param>
-    /// <returns>Path of the disk.</returns>
-    /// <exception cref="ImageException">The image has no disk, or it cannot be written.</exception>
-    public string CreateScratchDisk(Image image, string? path = null, CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(image);
-        if (image.Manifest.Disk is not { } disk) throw new ImageException($"image {image.Manifest.Name} has no root disk");
-        string target = path ?? ScratchFolder.NewPath(Path.Combine(Root, "scratch"));
-        try
-        {
-            _files.Disks.CopyTo(disk, target, cancellation);
-            return target;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ImageException($"cannot write the disk of a machine to {target}: {e.Message}", e);
         }
     }
 

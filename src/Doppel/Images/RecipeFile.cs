@@ -42,7 +42,7 @@ public static class RecipeFile
                 case "FROM": from = One(at, "FROM", rest); break;
                 case "SIZE": size = Size(at, rest); break;
                 case "PACKAGES": steps.Add(new PackagesStep(Packages(at, rest)) { Place = at.ToString() }); break;
-                case "COPY": steps.Add(Copy(at, rest, folder)); break;
+                case "COPY": steps.Add(Copy(at, rest, folder) with { Written = $"COPY {rest}" }); break;
                 case "RUN": steps.Add(new RunStep(rest) { Place = at.ToString() }); break;
                 case "ENV": steps.AddRange(Variables(at, rest)); break;
                 default: throw at.Error($"{word} is no word of a recipe; there are {Words}");

@@ -33,18 +33,22 @@ public abstract record RootStep
     }
 
     /// <summary>The step as a line of a recipe.</summary>
-    public abstract string Line { get; }
+    public string Line => Written ?? Compose();
+
+    /// <summary>The line as somebody has written it; null for one that is composed.</summary>
+    public string? Written { get; init; }
 
     /// <summary>Where it stands, as in <c>FILE:3</c>; empty where it stands in no file.</summary>
     public string Place { get; init; } = "";
+
+    private protected abstract string Compose();
 }
 
 /// <summary>Installs packages, what they need and what they recommend.</summary>
 /// <param name="Names">Names of the packages.</param>
 public sealed record PackagesStep(IReadOnlyList<string> Names) : RootStep
 {
-    /// <inheritdoc/>
-    public override string Line => "PACKAGES " + string.Join(' ', Names);
+    private protected override string Compose() => "PACKAGES " + string.Join(' ', Names);
 }
 
 /// <summary>Copies files and folders of the host; root owns the copies.</summary>
@@ -52,16 +56,14 @@ public sealed record PackagesStep(IReadOnlyList<string> Names) : RootStep
 /// <param name="Destination">Absolute path in the guest; a folder if it ends with a slash, or there are several sources.</param>
 public sealed record CopyStep(IReadOnlyList<string> Sources, string Destination) : RootStep
 {
-    /// <inheritdoc/>
-    public override string Line => $"COPY {string.Join(' ', Sources)} {Destination}";
+    private protected override string Compose() => $"COPY {string.Join(' ', Sources)} {Destination}";
 }
 
 /// <summary>Runs a command in the root, as its user root and with the host's network.</summary>
 /// <param name="Command">The command, for the root's <c>/bin/sh</c>.</param>
 public sealed record RunStep(string Command) : RootStep
 {
-    /// <inheritdoc/>
-    public override string Line => "RUN " + Command;
+    private protected override string Compose() => "RUN " + Command;
 }
 
 /// <summary>Sets a variable for the commands that follow, and for those that machines of the image run.</summary>
@@ -69,6 +71,5 @@ public sealed record RunStep(string Command) : RootStep
 /// <param name="Value">Its value.</param>
 public sealed record EnvStep(string Variable, string Value) : RootStep
 {
-    /// <inheritdoc/>
-    public override string Line => $"ENV {Variable}={Value}";
+    private protected override string Compose() => $"ENV {Variable}={Value}";
 }

@@ -17,12 +17,19 @@ internal static class DoppelCli
     // A guest command takes seconds; a machine that hangs must not hang the tests.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
 
+    /// <summary>Name of the shared image with a root disk: Debian with Python.</summary>
+    internal const string RootImage = "python";
+
     private static readonly Lazy<Task> s_image = new(PullAsync);
+    private static readonly Lazy<Task<string>> s_rootImage = new(PullRootAsync);
 
     internal static string Assembly { get; } = Path.Combine(AppContext.BaseDirectory, "doppel-cli.dll");
 
     /// <summary>Pulls the image once for all tests of a run.</summary>
     internal static Task EnsureImageAsync() => s_image.Value;
+
+    /// <summary>Makes the image with a root disk once for all tests of a run, as a user who may nothing. Gives what was printed.</summary>
+    internal static Task<string> EnsureRootImageAsync() => s_rootImage.Value;
 
     internal static Task<CliResult> RunAsync(params string[] arguments) => RunAsync(arguments, []);
 
@@ -75,6 +82,16 @@ internal static class DoppelCli
         if ((await RunAsync("image", "inspect", "debian")).Status == 0) return;
         CliResult result = await RunAsync("image", "pull", "debian");
         Assert.True(result.Status == 0, result.ErrorText);
+    }
+
+    // In a user namespace in which nobody is anybody, root of the host has no more rights than its files give it.
+    private static async Task<string> PullRootAsync()
+    {
+        await EnsureImageAsync();
+        (int status, string output) = await Tool.RunAsync("unshare", "--user", "env", $"DOPPEL_CACHE={Repository.ImageCache}",
+            "dotnet", Assembly, "image", "pull", "debian", "--packages", "python3", "--name", RootImage, "--size", "4G");
+        Assert.True(status == 0, output);
+        return output;
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream)

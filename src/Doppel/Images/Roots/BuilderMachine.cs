@@ -55,9 +55,15 @@ internal sealed class BuilderMachine : IAsyncDisposable
             InitrdPath = setup.Boot.InitrdPath,
             ExtraInitrds = [.. setup.Boot.ExtraInitrds(wait), setup.Tools, BuilderTools.ScriptArchive()],
             CommandLine = setup.Boot.Manifest.CommandLine + " panic=-1",
-            Disks = [new DiskConfig(setup.Disk), .. setup.Archives.Select(static a => new DiskConfig(a, ReadOnly: true))],
+            // A disk of a build that fails is thrown away, so nothing waits for the host's storage.
+            Disks =
+            [
+                new DiskConfig(setup.Disk) { Format = "raw", Cache = DiskCache.Unsafe },
+                .. setup.Archives.Select(static a => new DiskConfig(a, ReadOnly: true) { Format = "raw" }),
+            ],
             Networks = setup.HasNetwork ? [new NetworkConfig { Kind = NetworkKind.User }] : [],
             Vsock = new VsockConfig(),
+            Balloon = false,
             RestartOnReboot = false,
         };
         VirtualMachine? machine = null;

@@ -82,6 +82,7 @@ internal sealed class LayerMaker(StoreFiles files, Image boot, string workFolder
             SparseFile.Create(disk, request.DiskBytes);
             return;
         }
+        if (!files.Disks.Verify(parent.Disk, cancellation)) throw new DamagedDiskException(parent.Disk);
         files.Disks.CopyTo(parent.Disk, disk, cancellation);
         if (request.DiskBytes == parent.Disk.Size) return;
         using FileStream file = new(disk, FileMode.Open, FileAccess.Write);
@@ -111,4 +112,11 @@ internal sealed class LayerMaker(StoreFiles files, Image boot, string workFolder
             return status;
         }
     }
+}
+
+/// <summary>A cached disk is not what was stored.</summary>
+internal sealed class DamagedDiskException(RootDisk disk) : IOException($"the cached disk {disk.Digest} is damaged")
+{
+    /// <summary>The disk.</summary>
+    public RootDisk Disk { get; } = disk;
 }

@@ -29,13 +29,34 @@ internal sealed class RootBuilder
         _packages = new PackageSteps(files, new DebianArchiveSession(source, workFolder, progress), _layers, (workFolder, progress));
     }
 
-    /// <summary>Makes the disk of a recipe.</summary>
+    /// <summary>Makes the disk of a recipe. A cached disk that is damaged is removed, and made again.</summary>
     /// <param name="recipe">The recipe.</param>
     /// <param name="from">The last layer of the image that it begins with; null where it begins with Debian or an archive.</param>
     /// <param name="environment">Gets the variables that the recipe sets.</param>
     /// <param name="cancellation">Stops it; layers that are finished stay.</param>
     /// <exception cref="ImageException">A step failed.</exception>
     public async Task<ImageLayer> BuildAsync(RootRecipe recipe, ImageLayer? from, IDictionary<string, string> environment, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                ImageLayer layer = await DoStepsAsync(recipe, from, environment, cancellation).ConfigureAwait(false);
+                bool isSound = await Task.Run(() => _files.Disks.Verify(layer.Disk, cancellation), cancellation).ConfigureAwait(false);
+                return isSound ? layer : throw new DamagedDiskException(layer.Disk);
+            }
+            catch (DamagedDiskException e) when (e.Disk != from?.Disk)
+            {
+                _files.Disks.Remove(e.Disk);
+            }
+            catch (DamagedDiskException e)
+            {
+                throw new ImageException($"the disk of image {recipe.From} is damaged; remove it with `doppel image rm {recipe.From}`, and make it again", e);
+            }
+        }
+    }
+
+    private async Task<ImageLayer> DoStepsAsync(RootRecipe recipe, ImageLayer? from, IDictionary<string, string> environment, CancellationToken cancellation)
     {
         ImageLayer layer = await BeginAsync(recipe, from, cancellation).ConfigureAwait(false);
         foreach (RootStep step in recipe.Steps)
