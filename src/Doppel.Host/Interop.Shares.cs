@@ -10,6 +10,7 @@ internal static unsafe partial class Interop
     internal const int AtRemoveDir = 0x200, AtSymlinkFollow = 0x400;
     internal const uint StatxBasicAndBirth = 0xFFF;
     internal const ulong ResolveNoMagicLinks = 2, ResolveNoSymlinks = 4, ResolveBeneath = 8;
+    internal const int RwfNoWait = 8;
     internal const int SeekSet = 0, RlimitNoFile = 7;
 
     // asm-generic and x86 differ in two flags, and in the number of one system call.
@@ -141,6 +142,9 @@ internal static unsafe partial class Interop
 
     [LibraryImport(Libc, EntryPoint = "preadv", SetLastError = true)]
     internal static partial nint PreadvOnce(SafeFileHandle file, ref readonly HostBuffer buffers, int count, long offset);
+
+    [LibraryImport(Libc, EntryPoint = "preadv2", SetLastError = true)]
+    internal static partial nint Preadv2(SafeFileHandle file, ref readonly HostBuffer buffers, int count, long offset, int flags);
 
     [LibraryImport(Libc, EntryPoint = "pwritev", SetLastError = true)]
     internal static partial nint PwritevOnce(SafeFileHandle file, ref readonly HostBuffer buffers, int count, long offset);

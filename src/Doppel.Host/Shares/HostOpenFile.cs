@@ -48,6 +48,16 @@ public sealed class HostOpenFile : IDisposable
         return HostEntry.Check(done);
     }
 
+    /// <summary>As <see cref="Read"/>, but only what the host has in memory: <see cref="Errno.EAGAIN"/> if it had to wait for a disk.</summary>
+    public int ReadWithoutWaiting(long offset, ReadOnlySpan<HostBuffer> buffers, out uint count)
+    {
+        nint done = Interop.Preadv2(Entry.Handle, in MemoryMarshal.GetReference(buffers), buffers.Length, offset, Interop.RwfNoWait);
+        count = done < 0 ? 0 : (uint)done;
+        int error = HostEntry.Check(done);
+        // Kernels and file systems that can not tell.
+        return error is Errno.EOPNOTSUPP or Errno.ENOSYS or Errno.EINTR ? Errno.EAGAIN : error;
+    }
+
     /// <summary>Writes buffers in order; fewer bytes where the host has no room for all.</summary>
     public int Write(long offset, ReadOnlySpan<HostBuffer> buffers, out uint count)
     {

@@ -1,3 +1,4 @@
+using Doppel.Host;
 using Doppel.Host.Shares;
 
 namespace Doppel.Devices.Backends.Share;
@@ -41,11 +42,13 @@ internal static class FileMessages
     {
         if (!session.TryFind(message.Int(), out ShareFid fid)) return Errno.EBADF;
         ulong offset = message.Long();
-        uint count = Math.Min(message.Int(), session.BulkRoom);
+        uint count = Math.Min(Math.Min(message.Int(), session.BulkRoom), session.Bulk.TargetLength);
         if (fid.Attribute is { } attribute) return ExtendedMessages.Read(attribute, offset, count, ref reply);
         if (fid.File is null) return Errno.EBADF;
         if (fid.Node.IsFolder) return Errno.EISDIR;
-        int error = fid.File.Read((long)offset, session.Bulk.GetTarget(count), out uint done);
+        ReadOnlySpan<HostBuffer> target = session.Bulk.GetTarget(count);
+        int error = session.MayWait ? fid.File.Read((long)offset, target, out uint done) : fid.File.ReadWithoutWaiting((long)offset, target, out done);
+        session.WouldWait = error == Errno.EAGAIN && !session.MayWait;
         if (error != 0) return error;
         reply.Int(done);
         session.BulkDone = done;

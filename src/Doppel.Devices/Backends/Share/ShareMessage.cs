@@ -13,7 +13,7 @@ internal delegate int ShareHandler(ShareSession session, ref ShareReader message
 /// <param name="Handler">Does what it asks for.</param>
 internal sealed record ShareMessage(byte Type, string Name, string Layout, bool Changes, ShareHandler Handler)
 {
-    internal const byte Error = 7, Version = 100, Read = 116, Write = 118;
+    internal const byte Error = 7, Sync = 50, Version = 100, Read = 116, Write = 118;
 
     /// <summary>Bytes of size, type and tag.</summary>
     internal const int HeaderLength = 7;

@@ -62,6 +62,8 @@ public sealed class ShareServer : IDisposable
     /// <summary>Room that every reply must have: that of an error.</summary>
     public const int ErrorLength = ShareMessage.HeaderLength + 4;
 
+    private const uint QuickBytes = 128 << 10;
+
     private readonly ShareSession _session;
 
     /// <summary>Creates a server whose guest has not spoken yet.</summary>
@@ -78,8 +80,31 @@ public sealed class ShareServer : IDisposable
     /// <param name="message">The message, as far as it was sent; of a write only what is in front of the data.</param>
     /// <param name="reply">Receives the reply: at least <see cref="ErrorLength"/> bytes, and no more than the guest has room for.</param>
     /// <param name="bulk">The data of reads and writes.</param>
-    public ShareReply Serve(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk)
+    public ShareReply Serve(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk) => Serve(message, reply, bulk, mayWait: true);
+
+    /// <summary>
+    /// As <see cref="Serve(ReadOnlySpan{byte}, Span{byte}, IShareBulk)"/>, but leaves messages alone that would wait for a disk or move much data:
+    /// fsync, long reads and writes, and reads of what the host has not in memory.
+    /// </summary>
+    /// <returns>False if nothing was done.</returns>
+    public bool TryServeQuickly(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk, out ShareReply result)
     {
+        result = default;
+        if (message.Length > 4 && message[4] == ShareMessage.Sync) return false;
+        if (bulk.SourceLength > QuickBytes || (message.Length > 4 && message[4] == ShareMessage.Read && bulk.TargetLength > QuickBytes)) return false;
+        result = Serve(message, reply, bulk, mayWait: false);
+        return !_session.WouldWait;
+    }
+
+    /// <summary>Back to the state before the guest first spoke.</summary>
+    public void Reset() => _session.Reset();
+
+    /// <summary>Lets go of all files.</summary>
+    public void Dispose() => _session.Dispose();
+
+    private ShareReply Serve(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk, bool mayWait)
+    {
+        _session.Begin(bulk, mayWait);
         if (message.Length < ShareMessage.HeaderLength) return Fail(reply, ushort.MaxValue, Errno.EINVAL);
         uint size = BinaryPrimitives.ReadUInt32LittleEndian(message);
         ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(message[5..]);
@@ -93,20 +118,14 @@ public sealed class ShareServer : IDisposable
         if (!kind.Fits(fields)) return Fail(reply, tag, Errno.EINVAL);
         if (_session.MessageLimit == 0 && type != ShareMessage.Version) return Fail(reply, tag, Errno.EPROTO);
         if (kind.Changes && _session.Options.IsReadOnly) return Fail(reply, tag, Errno.EROFS);
-        return Answer(kind, tag, new ShareReader(fields), reply, bulk);
+        return Answer(kind, tag, new ShareReader(fields), reply);
     }
 
-    /// <summary>Back to the state before the guest first spoke.</summary>
-    public void Reset() => _session.Reset();
-
-    /// <summary>Lets go of all files.</summary>
-    public void Dispose() => _session.Dispose();
-
-    private ShareReply Answer(ShareMessage kind, ushort tag, ShareReader message, Span<byte> reply, IShareBulk bulk)
+    private ShareReply Answer(ShareMessage kind, ushort tag, ShareReader message, Span<byte> reply)
     {
         int limit = _session.MessageLimit == 0 ? reply.Length : (int)Math.Min((uint)reply.Length, _session.MessageLimit);
         ShareWriter writer = new(reply[ShareMessage.HeaderLength..limit]);
-        _session.Begin(bulk, (uint)Math.Max(0, limit - ShareMessage.ReadReplyHeadLength));
+        _session.BulkRoom = (uint)Math.Max(0, limit - ShareMessage.ReadReplyHeadLength);
         int error = kind.Handler(_session, ref message, ref writer);
         if (error == 0 && writer.IsFull) error = Errno.EMSGSIZE;
         return error != 0 ? Fail(reply, tag, error) : Finish(reply, (byte)(kind.Type + 1), tag, new ShareReply(writer.Length, _session.BulkDone));

@@ -30,16 +30,24 @@ internal sealed class ShareSession : IDisposable
     internal IShareBulk Bulk { get; private set; } = null!;
 
     /// <summary>Bytes that a read may return.</summary>
-    internal uint BulkRoom { get; private set; }
+    internal uint BulkRoom { get; set; }
+
+    /// <summary>True if the message at hand may wait for a disk.</summary>
+    internal bool MayWait { get; private set; }
+
+    /// <summary>The message at hand may not wait, and had to; nothing was done.</summary>
+    internal bool WouldWait { get; set; }
 
     /// <summary>Bytes that a read has put where they belong.</summary>
     internal uint BulkDone { get; set; }
 
     /// <summary>The next message.</summary>
-    internal void Begin(IShareBulk bulk, uint room)
+    internal void Begin(IShareBulk bulk, bool mayWait)
     {
+        MayWait = mayWait;
+        WouldWait = false;
         Bulk = bulk;
-        BulkRoom = Math.Min(room, bulk.TargetLength);
+        BulkRoom = 0;
         BulkDone = 0;
     }
 

@@ -9,7 +9,8 @@ namespace Doppel.Devices.Virtio.Fs9p;
 
 /// <summary>
 /// The 9P transport device (virtio device 9; Linux, include/uapi/linux/virtio_9p.h): carries messages between the guest's file system and a
-/// <see cref="ShareServer"/>. In real time they are served on a thread of its own; in deterministic time inside the notification.
+/// <see cref="ShareServer"/>. Messages that need no disk are served inside the notification, which spares the guest two changes of threads for each;
+/// the others on a thread of the device's, and all of them while the host turns out to be slow. In deterministic time there is no thread.
 /// Thread contract: as <see cref="IVirtioDevice"/>; messages are served one after the other under the queue's lock.
 /// </summary>
 public sealed class VirtioFs9p : IVirtioDevice
@@ -22,7 +23,12 @@ public sealed class VirtioFs9p : IVirtioDevice
     // What Linux's driver counts on when it chooses the length of its messages.
     private const ushort QueueSize = 128;
 
+    // A message that is served on the vCPU's thread should cost it no more than a change of threads; after one that did, so many go to the thread.
+    private const long QuickNs = 250_000;
+    private const int QuickMessages = 16, SlowMessages = 64;
+
     private readonly ShareServer _server;
+    private readonly MachineTime _time;
     private readonly byte[] _config;
     private readonly byte[] _message = new byte[ShareServer.MaxMessage], _reply = new byte[ShareServer.MaxMessage];
     private readonly VcpuSignal? _work;
@@ -30,6 +36,8 @@ public sealed class VirtioFs9p : IVirtioDevice
     private IVirtioTransport? _transport;
     private VirtQueueChain? _chain;
     private Fs9pBulk? _bulk;
+    private int _length;
+    private int _patience;
     private volatile bool _stopping;
     private bool _disposed;
 
@@ -40,6 +48,7 @@ public sealed class VirtioFs9p : IVirtioDevice
     public VirtioFs9p(ShareServer server, string tag, MachineTime time)
     {
         _server = server;
+        _time = time;
         byte[] name = Encoding.UTF8.GetBytes(tag);
         _config = new byte[2 + name.Length];
         BinaryPrimitives.WriteUInt16LittleEndian(_config, (ushort)name.Length);
@@ -87,7 +96,7 @@ public sealed class VirtioFs9p : IVirtioDevice
     public void Notify(int queue)
     {
         if (_work is null) Serve();
-        else _work.Raise();
+        else if (!TryServeHere(_transport!.Queues[0])) _work.Raise();
     }
 
     /// <inheritdoc/>
@@ -107,6 +116,8 @@ public sealed class VirtioFs9p : IVirtioDevice
         _work?.Dispose();
         _server.Dispose();
     }
+
+    private Span<byte> Room => _reply.AsSpan(0, (int)Math.Min(_chain!.WritableLength, (uint)_reply.Length));
 
     private void Work()
     {
@@ -137,27 +148,69 @@ public sealed class VirtioFs9p : IVirtioDevice
         bool signal;
         lock (queue.Gate)
         {
-            if (!queue.TryPop(_chain!)) return false;
-            if (_chain!.ReadableLength < Fs9pBulk.Smallest || _chain.WritableLength < ShareServer.ErrorLength)
-                return queue.Fail("a message has no header, or no room for a reply");
-            queue.Push(_chain, Execute(_chain));
-            signal = queue.NeedsSignal();
+            if (!TryTake(queue)) return false;
+            ShareReply reply = _server.Serve(_message.AsSpan(0, _length), Room, _bulk!);
+            signal = Give(queue, reply);
         }
         if (signal) _transport!.SignalQueue(0);
         return true;
     }
 
-    // Every byte of the message is read once, because the guest may change it meanwhile.
-    private uint Execute(VirtQueueChain chain)
+    // On a vCPU's thread, which has better things to do than to wait: for the lock, for a disk, or for the end of the other vCPUs' messages.
+    private bool TryServeHere(VirtQueue queue)
     {
-        int length = chain.CopyOut(0, _message.AsSpan(0, Fs9pBulk.SourceOffset));
+        if (Volatile.Read(ref _patience) < 0)
+        {
+            Interlocked.Increment(ref _patience);
+            return false;
+        }
+        if (!queue.Gate.TryEnter()) return false;
+        long start = _time.NowNs;
+        bool isDone = false, signal = false;
+        try
+        {
+            for (int i = 0; i < QuickMessages && !isDone && TryServeQuickly(queue, ref signal); i++) isDone = queue.EnableNotifications();
+        }
+        finally
+        {
+            queue.Gate.Exit();
+        }
+        if (_time.NowNs - start > QuickNs) Volatile.Write(ref _patience, -SlowMessages);
+        if (signal) _transport!.SignalQueue(0);
+        return isDone;
+    }
+
+    // False for a message that is left to the thread.
+    private bool TryServeQuickly(VirtQueue queue, ref bool signal)
+    {
+        if (!TryTake(queue)) return true;
+        if (!_server.TryServeQuickly(_message.AsSpan(0, _length), Room, _bulk!, out ShareReply reply))
+        {
+            queue.Rewind(1);
+            return false;
+        }
+        signal |= Give(queue, reply);
+        return true;
+    }
+
+    // Every byte of the message is read once, because the guest may change it meanwhile.
+    private bool TryTake(VirtQueue queue)
+    {
+        if (!queue.TryPop(_chain!)) return false;
+        if (_chain!.ReadableLength < Fs9pBulk.Smallest || _chain.WritableLength < ShareServer.ErrorLength)
+            return queue.Fail("a message has no header, or no room for a reply");
+        _length = _chain.CopyOut(0, _message.AsSpan(0, Fs9pBulk.SourceOffset));
         bool isWrite = Fs9pBulk.IsWrite(_message);
-        if (!isWrite) length += chain.CopyOut((uint)length, _message.AsSpan(length));
+        if (!isWrite) _length += _chain.CopyOut((uint)_length, _message.AsSpan(_length));
         _bulk!.Begin(isWrite);
-        Span<byte> room = _reply.AsSpan(0, (int)Math.Min(chain.WritableLength, (uint)_reply.Length));
-        ShareReply reply = _server.Serve(_message.AsSpan(0, length), room, _bulk);
-        chain.CopyIn(0, _reply.AsSpan(0, reply.Head));
-        return (uint)reply.Head + reply.Bulk;
+        return true;
+    }
+
+    private bool Give(VirtQueue queue, ShareReply reply)
+    {
+        _chain!.CopyIn(0, _reply.AsSpan(0, reply.Head));
+        queue.Push(_chain, (uint)reply.Head + reply.Bulk);
+        return queue.NeedsSignal();
     }
 
     private static bool EnableNotifications(VirtQueue queue)
