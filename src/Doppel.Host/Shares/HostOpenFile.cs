@@ -17,6 +17,9 @@ public readonly record struct HostOpenFlags(int Bits)
     /// <summary>True if the file may be changed through what is opened, or is emptied by opening it.</summary>
     public bool MayWrite => (Bits & AccessMask) != 0 || (Bits & Interop.OTrunc) != 0;
 
+    /// <summary>The same, but what is opened is not emptied.</summary>
+    public HostOpenFlags WithoutTruncation => new(Bits & ~Interop.OTrunc);
+
     /// <summary>
     /// Takes over of a guest's flags (Linux's generic values) the access mode, TRUNC, APPEND, DSYNC and SYNC; the rest is the guest's own affair.
     /// </summary>
@@ -71,6 +74,37 @@ public sealed class HostOpenFile : IDisposable
         return HostEntry.Check(done);
     }
 
+    /// <summary>Reads a whole file.</summary>
+    public int ReadAll(int length, out byte[] content)
+    {
+        content = GC.AllocateUninitializedArray<byte>(length, pinned: true);
+        int done = 0;
+        while (done < content.Length)
+        {
+            int error = Read(done, [Buffer(content, done)], out uint count);
+            if (error != 0) return error;
+            if (count == 0) break;
+            done += (int)count;
+        }
+        content = content[..done];
+        return 0;
+    }
+
+    /// <summary>Writes a whole file.</summary>
+    public int WriteAll(ReadOnlySpan<byte> content)
+    {
+        byte[] pinned = GC.AllocateUninitializedArray<byte>(content.Length, pinned: true);
+        content.CopyTo(pinned);
+        int done = 0;
+        while (done < pinned.Length)
+        {
+            int error = Write(done, [Buffer(pinned, done)], out uint count);
+            if (error != 0) return error;
+            done += (int)count;
+        }
+        return 0;
+    }
+
     /// <summary>Returns when what was written is on stable storage.</summary>
     /// <param name="dataOnly">True to leave out what is not needed to read it back, such as times.</param>
     public int Sync(bool dataOnly)
@@ -101,4 +135,7 @@ public sealed class HostOpenFile : IDisposable
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => Entry.Dispose();
+
+    private static HostBuffer Buffer(byte[] pinned, int from) =>
+        new(Marshal.UnsafeAddrOfPinnedArrayElement(pinned, from), (nuint)(pinned.Length - from));
 }

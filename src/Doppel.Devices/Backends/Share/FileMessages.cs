@@ -27,7 +27,7 @@ internal static class FileMessages
         ReadOnlySpan<byte> name = message.Text();
         uint guestFlags = message.Int(), mode = message.Int(), gid = message.Int();
         if (!fid.IsPlain) return Errno.EINVAL;
-        int error = ShareNames.CheckNew(name);
+        int error = fid.Node.IsFolder ? ShareNames.CheckNew(name) : Errno.ENOTDIR;
         if (error != 0) return error;
         HostOpenFlags flags = HostOpenFlags.FromGuest(guestFlags);
         error = CreateFile(session, fid, name, new GuestOwner(fid.Uid, gid, mode), flags, out ShareNode? node, out HostOpenFile? file);
@@ -91,7 +91,8 @@ internal static class FileMessages
         return fid.File?.Sync(dataOnly) ?? Errno.EBADF;
     }
 
-    private static int OpenNode(ShareSession session, ShareNode node, HostOpenFlags flags, out HostOpenFile? file)
+    /// <summary>Opens the file of a node.</summary>
+    internal static int OpenNode(ShareSession session, ShareNode node, HostOpenFlags flags, out HostOpenFile? file)
     {
         file = null;
         if (flags.MayWrite && session.Options.IsReadOnly) return Errno.EROFS;

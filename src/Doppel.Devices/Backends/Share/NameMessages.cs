@@ -104,7 +104,7 @@ internal static class NameMessages
 
     private static int Unlink(ShareTree tree, ShareNode folder, ReadOnlySpan<byte> name, bool isFolder)
     {
-        int error = ShareNames.CheckRemoved(name, isFolder);
+        int error = folder.IsFolder ? ShareNames.CheckRemoved(name, isFolder) : Errno.ENOTDIR;
         if (error != 0) return error;
         tree.Pin(folder, name);
         error = tree.Reach(folder, out HostEntry? at);
@@ -115,7 +115,7 @@ internal static class NameMessages
 
     private static int Move(ShareTree tree, ShareNode oldFolder, ReadOnlySpan<byte> oldName, ShareNode newFolder, ReadOnlySpan<byte> newName)
     {
-        int error = ShareNames.CheckMoved(oldName);
+        int error = oldFolder.IsFolder && newFolder.IsFolder ? ShareNames.CheckMoved(oldName) : Errno.ENOTDIR;
         if (error == 0) error = ShareNames.CheckMoved(newName);
         if (error != 0) return error;
         tree.Pin(newFolder, newName);
@@ -128,7 +128,7 @@ internal static class NameMessages
     private static int Prepare(ShareSession session, ShareFid folder, ReadOnlySpan<byte> name, out HostEntry? at)
     {
         at = null;
-        int error = ShareNames.CheckNew(name);
+        int error = folder.Node.IsFolder ? ShareNames.CheckNew(name) : Errno.ENOTDIR;
         return error != 0 ? error : session.Tree.Reach(folder.Node, out at);
     }
 

@@ -52,6 +52,9 @@ internal sealed class ShareNode
     /// <summary>The descriptor, or null.</summary>
     internal HostEntry? Entry { get; set; }
 
+    /// <summary>The turn in which the descriptor was last needed.</summary>
+    internal ulong LastUse { get; set; }
+
     /// <summary>Handles and nodes that need this one.</summary>
     internal int References { get; set; }
 

@@ -96,6 +96,16 @@ public sealed class ShareServer : IDisposable
         return !_session.WouldWait;
     }
 
+    /// <summary>All that the server holds for its guest.</summary>
+    public ShareServerState Save() => new ShareSaver(_session).Save();
+
+    /// <summary>Goes on for the guest of another server, of the same folder.</summary>
+    public void Restore(ShareServerState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        new ShareRestorer(_session, state).Restore();
+    }
+
     /// <summary>Back to the state before the guest first spoke.</summary>
     public void Reset() => _session.Reset();
 

@@ -46,6 +46,7 @@ internal sealed class ShareSession : IDisposable
     {
         MayWait = mayWait;
         WouldWait = false;
+        Tree.BeginTurn();
         Bulk = bulk;
         BulkRoom = 0;
         BulkDone = 0;

@@ -16,6 +16,7 @@ internal sealed class ShareTree : IDisposable
     private readonly List<ulong> _devices;
     private readonly int _maxDescriptors;
     private int _entries;
+    private ulong _turn;
 
     internal ShareTree(HostEntry root, int maxDescriptors)
     {
@@ -27,21 +28,27 @@ internal sealed class ShareTree : IDisposable
 
     internal ShareNode Root { get; }
 
+    /// <summary>File systems whose files were seen.</summary>
+    internal IReadOnlyList<ulong> Devices => _devices;
+
     /// <summary>Descriptors held here and elsewhere on the share's behalf.</summary>
     internal int Descriptors => _entries + OpenFiles;
 
     /// <summary>Open files, counted by those who open them.</summary>
     internal int OpenFiles { get; set; }
 
-    /// <summary>True if no further descriptor may be held; those that can be given up were.</summary>
+    /// <summary>True if no further descriptor may be held; those that can be given up, and that the message at hand has not reached, were.</summary>
     internal bool IsFull
     {
         get
         {
-            while (Descriptors >= _maxDescriptors && _recent.First is { } oldest) Forget(oldest.Value);
+            while (Descriptors >= _maxDescriptors && _recent.First is { } oldest && oldest.Value.LastUse != _turn) Forget(oldest.Value);
             return Descriptors >= _maxDescriptors;
         }
     }
+
+    /// <summary>The next message begins: descriptors that the last one reached may be given up.</summary>
+    internal void BeginTurn() => _turn++;
 
     /// <summary>Finds an entry of a folder; the caller gets a reference to the node.</summary>
     internal int Walk(ShareNode folder, ReadOnlySpan<byte> name, out ShareNode? node)
@@ -83,10 +90,11 @@ internal sealed class ShareTree : IDisposable
         return node;
     }
 
-    /// <summary>Gives the descriptor of a node, which stays valid until other nodes are reached.</summary>
+    /// <summary>Gives the descriptor of a node, which stays valid during the message at hand.</summary>
     internal int Reach(ShareNode node, out HostEntry? entry)
     {
         entry = node.Entry;
+        node.LastUse = _turn;
         if (entry is not null)
         {
             if (node.Place.List is not null)
@@ -158,6 +166,20 @@ internal sealed class ShareTree : IDisposable
         return inode ^ ((ulong)index << 48);
     }
 
+    /// <summary>Takes over the order of file systems of another session, of which the first is the folder's own, whatever its number now.</summary>
+    internal void SetDevices(IReadOnlyList<ulong> devices)
+    {
+        _devices.RemoveRange(1, _devices.Count - 1);
+        _devices.AddRange(devices.Skip(1));
+    }
+
+    /// <summary>Makes a node of a file that can not be found; the caller gets a reference to it.</summary>
+    internal ShareNode CreateStale(HostFileIdentity identity, ulong number)
+    {
+        Root.References++;
+        return new ShareNode(Root, [], identity, number) { IsDetached = true, References = 1 };
+    }
+
     /// <summary>The number of a file that is in the same file system as a node.</summary>
     internal static ulong NumberBeside(ShareNode node, ulong inode) => inode ^ node.Identity.Inode ^ node.Number;
 
@@ -219,6 +241,7 @@ internal sealed class ShareTree : IDisposable
     private void Keep(ShareNode node, HostEntry entry)
     {
         node.Entry = entry;
+        node.LastUse = _turn;
         _entries++;
         if (!node.IsDetached) _recent.AddLast(node.Place);
     }
