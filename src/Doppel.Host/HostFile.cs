@@ -10,6 +10,19 @@ namespace Doppel.Host;
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct HostBuffer(nint Address, nuint Length);
 
+/// <summary>What the host's cache does for a file.</summary>
+public enum HostFileCache
+{
+    /// <summary>It is used, and a flush makes what was written stable.</summary>
+    Used,
+
+    /// <summary>It is bypassed. A flush is needed all the same: storage has caches too.</summary>
+    Bypassed,
+
+    /// <summary>It is used, and a flush does nothing: what was written survives the process, but not the host.</summary>
+    NeverFlushed,
+}
+
 /// <summary>
 /// A file or block device of the host, read and written at offsets, straight into and out of scattered memory.
 /// Open files are locked against each other: one writer, or any number of readers. The lock ends with the process, however it ends.
@@ -23,16 +36,18 @@ public sealed unsafe class HostFile : IDisposable
     private readonly string _path;
     private readonly DirectTransfer? _direct;
     private readonly HostFileLayout _layout;
+    private readonly bool _ignoresFlush;
     private volatile bool _canNotTry;
 
-    private HostFile(SafeFileHandle handle, string path, long length, bool direct)
+    private HostFile(SafeFileHandle handle, string path, long length, HostFileCache cache)
     {
         _handle = handle;
         _path = path;
         Length = length;
         _layout = HostFileLayout.Of(handle);
-        if (direct) _direct = new DirectTransfer(_layout, Move);
-        _canNotTry = direct;
+        _ignoresFlush = cache == HostFileCache.NeverFlushed;
+        _canNotTry = cache == HostFileCache.Bypassed;
+        if (_canNotTry) _direct = new DirectTransfer(_layout, Move);
     }
 
     /// <summary>Length in bytes when the file was opened.</summary>
@@ -50,9 +65,9 @@ public sealed unsafe class HostFile : IDisposable
     /// <summary>Opens and locks a file that exists.</summary>
     /// <param name="path">Path of the file.</param>
     /// <param name="writable">True to write to it too.</param>
-    /// <param name="direct">True to bypass the host's cache. Flushes are needed all the same.</param>
+    /// <param name="cache">What the host's cache does for it.</param>
     /// <exception cref="IOException">The file is not there, can not be opened, or is in use; the message says which.</exception>
-    public static HostFile Open(string path, bool writable, bool direct = false)
+    public static HostFile Open(string path, bool writable, HostFileCache cache = HostFileCache.Used)
     {
         SafeFileHandle handle;
         try
@@ -69,8 +84,8 @@ public sealed unsafe class HostFile : IDisposable
             throw new HostException($"{path} is in use by another machine{(writable ? "" : " that writes to it")}; stop that one first", e);
         }
         long length = Interop.Lseek(handle, 0, Interop.SeekEnd);
-        HostException? error = length < 0 ? HostException.FromErrno("lseek", path) : direct ? TryBypassCache(handle, path) : null;
-        if (error is null) return new HostFile(handle, path, length, direct);
+        HostException? error = length < 0 ? HostException.FromErrno("lseek", path) : cache == HostFileCache.Bypassed ? TryBypassCache(handle, path) : null;
+        if (error is null) return new HostFile(handle, path, length, cache);
         handle.Dispose();
         throw error;
     }
@@ -99,11 +114,11 @@ public sealed unsafe class HostFile : IDisposable
     /// <exception cref="IOException">The host can not write that.</exception>
     public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: true);
 
-    /// <summary>Returns when all that was written is on stable storage.</summary>
+    /// <summary>Returns when all that was written is on stable storage, or at once if the file was opened so.</summary>
     /// <exception cref="IOException">The host can not promise that.</exception>
     public void Flush()
     {
-        while (Interop.Fdatasync(_handle) != 0)
+        while (!_ignoresFlush && Interop.Fdatasync(_handle) != 0)
         {
             if (Marshal.GetLastPInvokeError() != Interop.Eintr) throw HostException.FromErrno("fdatasync", _path);
         }

@@ -1,6 +1,7 @@
 using Doppel.Boards;
 using Doppel.Devices.Backends.Block;
 using Doppel.Devices.Virtio.Block;
+using Doppel.Host;
 
 namespace Doppel.Disks;
 
@@ -28,7 +29,12 @@ internal static class DiskOpener
         ReadOnly = disk.ReadOnly,
         Format = disk.Format,
         Snapshot = disk.Snapshot,
-        Direct = disk.Cache is DiskCache.None or DiskCache.DirectSync,
+        Cache = disk.Cache switch
+        {
+            DiskCache.None or DiskCache.DirectSync => HostFileCache.Bypassed,
+            DiskCache.Unsafe => HostFileCache.NeverFlushed,
+            _ => HostFileCache.Used,
+        },
     });
 
     private static VirtioBlockOptions OptionsOf(DiskConfig disk, int index) => new()
@@ -36,7 +42,6 @@ internal static class DiskOpener
         Serial = disk.Serial ?? $"doppel-{index}",
         Queues = disk.Queues,
         WriteThrough = disk.Cache is DiskCache.WriteThrough or DiskCache.DirectSync,
-        IgnoreFlush = disk.Cache == DiskCache.Unsafe,
         IgnoreDiscard = disk.Discard == DiskDiscard.Ignore,
         DetectZeroes = disk.DetectZeroes switch
         {

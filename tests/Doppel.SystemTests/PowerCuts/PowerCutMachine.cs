@@ -41,7 +41,8 @@ internal sealed class PowerCutMachine : IDisposable
         string root = Directory.CreateDirectory(Path.Combine(_folder.FullName, "root")).FullName, raw = Path.Combine(_folder.FullName, "disk.raw");
         string source = Path.Combine(Repository.Root, "tests", "Doppel.SystemTests", "PowerCuts");
         await NeedAsync("riscv64-linux-gnu-gcc", ["-O2", "-static", "-o", Path.Combine(root, "load"), Path.Combine(source, "load.c"), .. SqliteArguments(source)]);
-        await NeedAsync("mkfs.ext4", "-q", "-F", "-d", root, raw, DiskSize);
+        // A page of a file is one block, so that nothing below has a reason to write only a part of it.
+        await NeedAsync("mkfs.ext4", "-q", "-F", "-b", "4096", "-d", root, raw, DiskSize);
         if (_format != "raw") await NeedAsync("qemu-img", "convert", "-O", _format, raw, Disk);
     }
 
@@ -80,7 +81,9 @@ internal sealed class PowerCutMachine : IDisposable
         if (_format == "raw") File.Copy(Disk, copy, overwrite: true);
         else
         {
-            await NeedAsync("qemu-img", "check", "-f", _format, Disk);
+            (int leaks, string found) = await Tool.RunAsync("qemu-img", "check", "-f", _format, Disk);
+            // Three is for clusters that nobody uses any more, which a crash may leave behind.
+            Assert.True(leaks is 0 or 3, found);
             await NeedAsync("qemu-img", "convert", "-f", _format, "-O", "raw", Disk, copy);
         }
         (int status, string report) = await Tool.RunAsync("e2fsck", "-fp", copy);

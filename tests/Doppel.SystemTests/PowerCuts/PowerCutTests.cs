@@ -13,17 +13,18 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     private const string RoundsVariable = "DOPPEL_POWERCUT_ROUNDS", SeedVariable = "DOPPEL_POWERCUT_SEED";
 
     // One after the other, round by round.
-    private static readonly string[] s_options = ["", ",cache=writethrough,queues=2", ",cache=none", ",detect-zeroes=unmap", ",cache=directsync", ",cache=unsafe"];
+    private static readonly string[] s_options = ["", ",cache=unsafe,queues=2", ",cache=none", ",cache=writethrough", ",detect-zeroes=unmap", ",cache=directsync"];
 
     /// <summary>Formats of the disk, and what the guest does.</summary>
     public static TheoryData<string, string> Loads
     {
         get
         {
-            TheoryData<string, string> loads = new() { { "raw", "pages" } };
+            TheoryData<string, string> loads = new() { { "raw", "pages" }, { "qcow2", "pages" } };
             if (!PowerCutMachine.HasSqlite) return loads;
             loads.Add("raw", "wal");
-            loads.Add("raw", "delete");
+            loads.Add("qcow2", "wal");
+            loads.Add("qcow2", "delete");
             return loads;
         }
     }

@@ -1,4 +1,5 @@
 using Doppel.Devices.Backends.Block.Qcow2;
+using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Block;
 
@@ -41,7 +42,7 @@ public static class DiskImage
     {
         switch (format)
         {
-            case DiskFormat.Raw: return new RawFileBackend(path, options.ReadOnly, options.Direct);
+            case DiskFormat.Raw: return new RawFileBackend(path, options.ReadOnly, options.Cache);
             case DiskFormat.Qcow2: return OpenQcow2(path, options, above);
             default: throw new DiskImageException($"{path}: images of the format {DiskFormats.NameOf(format)} can not be used; convert it with `qemu-img convert -O qcow2`");
         }
@@ -49,7 +50,7 @@ public static class DiskImage
 
     private static Qcow2Image OpenQcow2(string path, DiskImageOptions options, IReadOnlyList<string> above)
     {
-        HostImageFile file = HostImageFile.Open(path, writable: !options.ReadOnly, options.Direct);
+        HostImageFile file = HostImageFile.Open(path, writable: !options.ReadOnly, options.Cache);
         IBlockBackend? below = null;
         try
         {
@@ -90,7 +91,7 @@ public static class DiskImage
         Qcow2Image.CreateOverlay(overlay, Path.GetFullPath(path), DiskFormats.NameOf(format));
         try
         {
-            return OpenQcow2(overlay, options with { ReadOnly = false, Snapshot = false }, []);
+            return OpenQcow2(overlay, options with { ReadOnly = false, Snapshot = false, Cache = options.Cache == HostFileCache.Used ? HostFileCache.NeverFlushed : options.Cache }, []);
         }
         finally
         {

@@ -1,3 +1,5 @@
+using Doppel.Host;
+
 namespace Doppel.Devices.Backends.Block;
 
 /// <summary>How an image is opened.</summary>
@@ -12,6 +14,6 @@ public sealed record DiskImageOptions
     /// <summary>True to leave the image as it is: what is written goes to a temporary overlay and is lost when the disk is closed.</summary>
     public bool Snapshot { get; init; }
 
-    /// <summary>True to bypass the host's cache for data.</summary>
-    public bool Direct { get; init; }
+    /// <summary>What the host's cache does for it.</summary>
+    public HostFileCache Cache { get; init; }
 }

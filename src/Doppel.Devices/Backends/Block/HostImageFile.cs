@@ -24,7 +24,8 @@ internal sealed class HostImageFile : IImageFile
 
     /// <summary>Opens and locks a file that exists.</summary>
     /// <exception cref="IOException">It is not there, can not be opened, or is in use; the message says which.</exception>
-    internal static HostImageFile Open(string path, bool writable, bool direct = false) => new(HostFile.Open(path, writable, direct), path);
+    internal static HostImageFile Open(string path, bool writable, HostFileCache cache = HostFileCache.Used) =>
+        new(HostFile.Open(path, writable, cache), path);
 
     /// <summary>Makes a file and locks it.</summary>
     /// <exception cref="IOException">It exists or can not be made.</exception>

@@ -17,11 +17,11 @@ public sealed class RawFileBackend : IBlockBackend
     /// <summary>Opens an image that exists.</summary>
     /// <param name="path">Path of the image.</param>
     /// <param name="readOnly">True to open it for reading only, together with others who do.</param>
-    /// <param name="direct">True to bypass the host's cache.</param>
+    /// <param name="cache">What the host's cache does for it.</param>
     /// <exception cref="IOException">It can not be opened, or another machine uses it; the message says which.</exception>
-    public RawFileBackend(string path, bool readOnly, bool direct = false)
+    public RawFileBackend(string path, bool readOnly, HostFileCache cache = HostFileCache.Used)
     {
-        _file = HostFile.Open(path, writable: !readOnly, direct);
+        _file = HostFile.Open(path, writable: !readOnly, cache);
         IsReadOnly = readOnly;
         if (readOnly || _file.Length % _file.Alignment == 0) return;
         _file.Dispose();

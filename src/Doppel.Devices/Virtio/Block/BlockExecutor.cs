@@ -80,7 +80,7 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
             case BlockRequestKind.Read: return Read(request);
             case BlockRequestKind.Write: return backend.IsReadOnly ? BlockStatus.IoError : Write(request);
             case BlockRequestKind.Flush:
-                if (!options.IgnoreFlush) backend.Flush();
+                backend.Flush();
                 return BlockStatus.Ok;
             case BlockRequestKind.GetId:
                 request.Chain.CopyIn(0, _id.AsSpan(0, (int)Math.Min(request.Bytes, VirtioBlockOptions.MaxSerial)));

@@ -18,9 +18,6 @@ public sealed record VirtioBlockOptions
     /// <summary>True if each write is stable before its request ends; the guest is told that there is no cache to flush.</summary>
     public bool WriteThrough { get; init; }
 
-    /// <summary>True to take no notice of the guest's flushes: what it has written may be lost, in any order, when the host stops.</summary>
-    public bool IgnoreFlush { get; init; }
-
     /// <summary>True to give no space back: the guest is not offered to discard.</summary>
     public bool IgnoreDiscard { get; init; }
 

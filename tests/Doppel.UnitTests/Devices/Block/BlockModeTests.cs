@@ -21,16 +21,6 @@ public sealed class BlockModeTests
     }
 
     [Fact]
-    public void Flush_InUnsafeMode_EndsWellAndDoesNothing()
-    {
-        using FakeDisk disk = new();
-        using BlockBench bench = Open(disk, new VirtioBlockOptions { IgnoreFlush = true });
-        bench.Submit(0, 0, BlockBench.Flush, bytes: 0);
-        Assert.Equal(0, bench.Status(0));
-        Assert.Empty(disk.Begun);
-    }
-
-    [Fact]
     public void Discard_WhereItIsIgnored_IsNotOfferedAndNotDone()
     {
         using FakeDisk disk = new();

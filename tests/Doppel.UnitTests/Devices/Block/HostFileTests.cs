@@ -18,14 +18,14 @@ public sealed class HostFileTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Transfers_OfAnySizeAndPlace_AreThoseOfAnArray(bool direct)
+    [InlineData(HostFileCache.Used)]
+    [InlineData(HostFileCache.Bypassed)]
+    public void Transfers_OfAnySizeAndPlace_AreThoseOfAnArray(HostFileCache cache)
     {
         byte[] expected = new byte[Size];
         new Random(1).NextBytes(expected);
         File.WriteAllBytes(_path, expected);
-        using (HostFile file = HostFile.Open(_path, writable: true, direct))
+        using (HostFile file = HostFile.Open(_path, writable: true, cache))
         {
             new FuzzSeed(output).Run(200, random =>
             {
@@ -53,7 +53,7 @@ public sealed class HostFileTests(ITestOutputHelper output) : IDisposable
         const int piece = 100;
         File.WriteAllBytes(_path, new byte[16384]);
         for (int i = 0; i < _buffer.Length; i++) _buffer[i] = (byte)((i / piece) + 1);
-        using (HostFile file = HostFile.Open(_path, writable: true, direct: true))
+        using (HostFile file = HostFile.Open(_path, writable: true, HostFileCache.Bypassed))
         {
             Parallel.For(0, 150, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => file.Write(i * piece, [At(i * piece, piece)]));
         }
@@ -77,9 +77,9 @@ public sealed class HostFileTests(ITestOutputHelper output) : IDisposable
     public void Read_BeyondTheEnd_IsAnError()
     {
         File.WriteAllBytes(_path, new byte[1000]);
-        foreach (bool direct in new[] { false, true })
+        foreach (HostFileCache cache in new[] { HostFileCache.Used, HostFileCache.Bypassed })
         {
-            using HostFile file = HostFile.Open(_path, writable: false, direct);
+            using HostFile file = HostFile.Open(_path, writable: false, cache);
             IOException error = Assert.ThrowsAny<IOException>(() => file.Read(512, [At(0, 512)]));
             Assert.Contains("shorter", error.Message, StringComparison.Ordinal);
         }
@@ -89,7 +89,7 @@ public sealed class HostFileTests(ITestOutputHelper output) : IDisposable
     public void RawFile_UnevenSizeWithoutCache_SaysHowToMendIt()
     {
         File.WriteAllBytes(_path, new byte[1000]);
-        IOException error = Assert.ThrowsAny<IOException>(() => new RawFileBackend(_path, readOnly: false, direct: true));
+        IOException error = Assert.ThrowsAny<IOException>(() => new RawFileBackend(_path, readOnly: false, HostFileCache.Bypassed));
         Assert.Contains("truncate -s %", error.Message, StringComparison.Ordinal);
     }
 
