@@ -61,7 +61,10 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
     public void SetInterrupt(int bit, bool level) => Hart.SetInterrupt(bit, level);
 
     /// <inheritdoc/>
-    public void RemoteFence() => Hart.RemoteFence();
+    public void RequestFence(in RemoteFence fence) => Hart.RequestFence(fence);
+
+    /// <inheritdoc/>
+    public void AwaitFences() => Hart.AwaitFences();
 
     /// <inheritdoc/>
     public void Load(in RiscVState state)
@@ -142,11 +145,7 @@ internal abstract unsafe class HartVcpu : IRiscVVcpu
         if (Volatile.Read(ref c->Attention) != 0)
         {
             Attention attention = (Attention)Interlocked.Exchange(ref c->Attention, 0);
-            if ((attention & Attention.Fence) != 0)
-            {
-                Hart.Mmu.FlushAll();
-                Hart.InstructionFence = true;
-            }
+            if ((attention & Attention.Fence) != 0) Hart.DoFences();
             if ((attention & Attention.FollowArmings) != 0) Hart.Group.Follow(Hart);
             if ((attention & Attention.Exit) != 0) return VcpuExit.Requested;
         }

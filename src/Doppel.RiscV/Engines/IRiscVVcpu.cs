@@ -21,11 +21,13 @@ public interface IRiscVVcpu : IVcpu
     /// <summary>Drives one wire into mip, from any thread: the interrupt controllers' outputs (MSIP 3, MTIP 7, SEIP 9, MEIP 11).</summary>
     void SetInterrupt(int bit, bool level);
 
+    /// <summary>Asks, from any thread, that the hart acts as if it executed a fence soon; <see cref="AwaitFences"/> tells when that is so.</summary>
+    void RequestFence(in RemoteFence fence);
+
     /// <summary>
-    /// Asks, from any thread, that the hart acts as if it executed FENCE.I and SFENCE.VMA before its next instruction, and returns when
-    /// it has, or at once when it does not run.
+    /// Returns, on any thread, when the hart can execute no instruction before the fences that were requested: at once where it does not run.
     /// </summary>
-    void RemoteFence();
+    void AwaitFences();
 
     /// <summary>Number of exits and events by cause so far; approximate while the hart runs.</summary>
     RiscVStatistics Statistics { get; }

@@ -16,6 +16,7 @@ internal sealed unsafe class Hart : IDisposable
     private readonly GCHandle _self;
     private readonly MachineTimer _supervisorTimer;
     private readonly Lock _timerGate = new();
+    private readonly FenceInbox _fences = new();
     private bool _stopped = true;
     private bool _inGuest;
     private bool _disposed;
@@ -154,12 +155,29 @@ internal sealed unsafe class Hart : IDisposable
         Signal.Raise();
     }
 
-    /// <summary>Asks for FENCE.I and SFENCE.VMA and waits until no instruction can run before them. Any thread.</summary>
-    internal void RemoteFence()
+    /// <summary>Asks for a fence. No signal is raised: a hart that sleeps looks around before its next instruction anyway. Any thread.</summary>
+    internal void RequestFence(in RemoteFence fence)
     {
-        Request(Attention.Fence);
+        _fences.Add(fence);
+        Interlocked.Or(ref Context->Attention, (int)Attention.Fence);
+    }
+
+    /// <summary>Waits until no instruction can run before the fences that were asked for. Any thread.</summary>
+    internal void AwaitFences()
+    {
         SpinWait spin = default;
-        while (InGuest && (Volatile.Read(ref Context->Attention) & (int)Attention.Fence) != 0) spin.SpinOnce();
+        // Never by sleeping: the hart looks around within microseconds, unless its thread waits for a processor, which this one then leaves.
+        while (InGuest && (Volatile.Read(ref Context->Attention) & (int)Attention.Fence) != 0) spin.SpinOnce(sleep1Threshold: -1);
+    }
+
+    /// <summary>Does the fences that others have asked for. The hart's own thread, between two instructions.</summary>
+    internal void DoFences()
+    {
+        while (_fences.TryTake(out RemoteFence? fence))
+        {
+            if (fence.Value.IsInstruction) InstructionFence = true;
+            else Mmu.Fence(fence.Value.Start, fence.Value.Size, fence.Value.AddressSpace);
+        }
     }
 
     /// <summary>Sets the privilege mode and what follows from it.</summary>

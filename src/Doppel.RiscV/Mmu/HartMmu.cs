@@ -160,6 +160,28 @@ internal sealed unsafe class HartMmu : IDisposable
         Follower?.PageFlushed(va);
     }
 
+    /// <summary>Ends translations of a range of addresses: what another hart's fence asks for.</summary>
+    /// <param name="start">First address.</param>
+    /// <param name="size">Length in bytes; a range that is long, or reaches the end of the address space, is widened to all addresses.</param>
+    /// <param name="asid">The one address space that is meant, or null for all.</param>
+    internal void Fence(ulong start, ulong size, ulong? asid)
+    {
+        const ulong MostPages = 64;
+        ulong first = start & SoftTlb.PageMask;
+        if (size <= MostPages << SoftTlb.PageBits && start + size >= start)
+        {
+            for (ulong va = first; va - first < start - first + size; va += 1UL << SoftTlb.PageBits) FlushPage(va, asid);
+        }
+        else if (asid is { } number)
+        {
+            FlushSpace(number);
+        }
+        else
+        {
+            FlushAll();
+        }
+    }
+
     private void FlushSupervisor()
     {
         _data.ClearSupervisor();

@@ -1,3 +1,4 @@
+using Doppel.Core.Execution;
 using Doppel.IsaTests.Harts;
 using Doppel.RiscV;
 using static Doppel.IsaTests.Harts.PageTables;
@@ -103,6 +104,50 @@ public sealed class AddressSpaceTests
     }
 
     public static TheoryData<string, int> Fences => Engines.With(4);
+
+    // What another hart can ask for: an address, a range, all addresses; each with and without an ASID.
+    private static readonly RemoteFence[] s_remote =
+    [
+        new(false, At, 8, null), new(false, At, 8, 1), new(false, At - 0x3000, 0x4000, null), new(false, At - 0x3FF8, 0x4000, 1),
+        new(false, Va, 1UL << 30, null), new(false, Va, 1UL << 30, 1), new(false, 0, ulong.MaxValue, 1), RemoteFence.AllTranslations,
+    ];
+
+    public static TheoryData<string, int> RemoteFences => Engines.With(s_remote.Length);
+
+    [Theory]
+    [MemberData(nameof(RemoteFences))]
+    public void RemoteFence_AfterTheTableChanged_ShowsTheNewPage(string engine, int row)
+    {
+        using BareHart hart = Create(engine);
+        // PAUSE gives the host a turn.
+        Assert.Equal(VcpuExit.Yielded, hart.Run("csrw satp, a2; ld a0, 0(a1); .word 0x0100000F; ld a4, 0(a1); j 0", 100));
+        hart.Write(Root + (2 * Entry), Leaf(BareHart.Ram + 0x20_0000));
+
+        hart.Vcpu.RequestFence(s_remote[row]);
+        hart.Vcpu.AwaitFences();
+        hart.Vcpu.Run(new RunBudget(10));
+
+        hart.Vcpu.Save(ref hart.State);
+        Assert.Equal((1UL, 2UL), (hart["a0"], hart["a4"]));
+    }
+
+    [Theory]
+    [MemberData(nameof(EngineNames))]
+    public void RemoteFence_OfInstructionsAmongMany_RunsTheNewCode(string engine)
+    {
+        using BareHart hart = Create(engine);
+        hart.Place(FirstPlace, "addi a0, a0, 1; jr ra");
+        Assert.Equal(VcpuExit.Yielded, hart.Run("csrw satp, a2; li a0, 0; jalr ra, 0(a1); .word 0x0100000F; jalr ra, 0(a1); j 0", 100));
+        hart.Place(FirstPlace, "addi a0, a0, 256; jr ra");
+
+        // More than are kept apart.
+        hart.Vcpu.RequestFence(RemoteFence.Instructions);
+        for (ulong i = 0; i < 100; i++) hart.Vcpu.RequestFence(new RemoteFence(false, i << 12, 4096, null));
+        hart.Vcpu.Run(new RunBudget(10));
+
+        hart.Vcpu.Save(ref hart.State);
+        Assert.Equal(257UL, hart["a0"]);
+    }
 
     [Theory]
     [MemberData(nameof(EngineNames))]

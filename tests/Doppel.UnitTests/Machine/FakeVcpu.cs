@@ -19,7 +19,9 @@ internal sealed class FakeVcpu(int index) : IRiscVVcpu
 
     public List<int> Interrupts { get; } = [];
 
-    public int Fences { get; private set; }
+    public List<RemoteFence> Fences { get; } = [];
+
+    public int Awaited { get; private set; }
 
     public Func<VcpuExit> OnRun { get; init; } = static () => VcpuExit.Stopped;
 
@@ -43,7 +45,9 @@ internal sealed class FakeVcpu(int index) : IRiscVVcpu
 
     public void SetInterrupt(int bit, bool level) => Interrupts.Add(level ? bit : -bit);
 
-    public void RemoteFence() => Fences++;
+    public void RequestFence(in RemoteFence fence) => Fences.Add(fence);
+
+    public void AwaitFences() => Awaited = Fences.Count;
 
     public void Dispose() => Signal.Dispose();
 }

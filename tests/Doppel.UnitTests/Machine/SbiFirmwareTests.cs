@@ -102,15 +102,27 @@ public sealed class SbiFirmwareTests : IDisposable
         Assert.Equal([0, 1, 1], _harts.Select(h => h.Interrupts.Count(b => b == 1)));
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(2)]
-    public void RemoteFence_OfEveryHart_ReachesEveryHart(ulong function)
+    public static TheoryData<ulong, ulong, ulong, RemoteFence> Fences => new()
     {
-        Call(Fence, function, 0, ulong.MaxValue);
+        { 0, 0x1000, 0x2000, RemoteFence.Instructions },
+        { 1, 0, 0, RemoteFence.AllTranslations },
+        { 1, 0x5000, ulong.MaxValue, new RemoteFence(false, 0x5000, ulong.MaxValue, null) },
+        { 1, 0x5000, 0x3000, new RemoteFence(false, 0x5000, 0x3000, null) },
+        { 2, 0x5000, 0x3000, new RemoteFence(false, 0x5000, 0x3000, 9) },
+        { 2, 0, 0, new RemoteFence(false, 0, ulong.MaxValue, 9) },
+    };
 
-        Assert.All(_harts, h => Assert.Equal(1, h.Fences));
+    [Theory]
+    [MemberData(nameof(Fences))]
+    public void RemoteFence_OfEveryHart_IsAskedOfAllAndAwaited(ulong function, ulong start, ulong size, RemoteFence expected)
+    {
+        RiscVState state = Arguments(Fence, function, 0, ulong.MaxValue, start);
+        state.SetX(13, size);
+        state.SetX(14, 9);
+        _firmware.Call(0, ref state);
+
+        Assert.All(_harts, h => Assert.Equal(expected, Assert.Single(h.Fences)));
+        Assert.All(_harts, static h => Assert.Equal(1, h.Awaited));
     }
 
     [Fact]
@@ -240,7 +252,7 @@ public sealed class SbiFirmwareTests : IDisposable
     {
         Call(6, 0, 0);
 
-        Assert.All(_harts, h => Assert.Equal(1, h.Fences));
+        Assert.All(_harts, static h => Assert.Equal(RemoteFence.AllTranslations, Assert.Single(h.Fences)));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed record SbiPlatform(GuestMemory Memory, SbiConsole Console, Actio
 internal sealed class SbiFirmware(SbiPlatform platform) : IRiscVFirmware
 {
     private const int A0 = 10, A1 = 11;
-    private const ulong Base = 0x10, Timer = 0x54494D45, Ipi = 0x735049, RemoteFence = 0x52464E43, HartState = 0x48534D,
+    private const ulong Base = 0x10, Timer = 0x54494D45, Ipi = 0x735049, Fences = 0x52464E43, HartState = 0x48534D,
         SystemReset = 0x53525354, DebugConsole = 0x4442434E;
     private const ulong SpecificationVersion = 2UL << 24, ImplementationId = 0x444F5050, ImplementationVersion = 1UL << 16;
     private const ulong LastLegacyExtension = 8;
@@ -45,7 +45,7 @@ internal sealed class SbiFirmware(SbiPlatform platform) : IRiscVFirmware
         Base => CallBase(call),
         Timer => call.Function == 0 ? SetTimer(call) : SbiError.NotSupported,
         Ipi => call.Function == 0 ? Harts.Interrupt(call.Argument0, call.Argument1) : SbiError.NotSupported,
-        RemoteFence => CallRemoteFence(call),
+        Fences => CallRemoteFence(call),
         HartState => CallHartState(call),
         SystemReset => call.Function == 0 ? Reset(call) : SbiError.NotSupported,
         DebugConsole => CallDebugConsole(call),
@@ -65,7 +65,7 @@ internal sealed class SbiFirmware(SbiPlatform platform) : IRiscVFirmware
     };
 
     private static bool IsImplemented(ulong extension) =>
-        extension is <= LastLegacyExtension or Base or Timer or Ipi or RemoteFence or HartState or SystemReset or DebugConsole;
+        extension is <= LastLegacyExtension or Base or Timer or Ipi or Fences or HartState or SystemReset or DebugConsole;
 
     // Chapter 6. STIP follows the comparison (Sstc), so setting a time in the future also takes the pending bit back.
     private static SbiResult SetTimer(in SbiCall call)
@@ -74,9 +74,19 @@ internal sealed class SbiFirmware(SbiPlatform platform) : IRiscVFirmware
         return SbiResult.Ok();
     }
 
-    // Chapter 8: 0 FENCE.I, 1 SFENCE.VMA, 2 the same for one ASID. All are widened to a whole fence. The HFENCE calls need the H extension.
-    private SbiResult CallRemoteFence(in SbiCall call) =>
-        call.Function <= 2 ? Harts.Fence(call.Argument0, call.Argument1) : SbiError.NotSupported;
+    // Chapter 8: 0 FENCE.I, 1 SFENCE.VMA, 2 the same for one ASID. A range of nothing from zero, or of all ones, is everything. The HFENCE calls
+    // need the H extension.
+    private SbiResult CallRemoteFence(in SbiCall call)
+    {
+        if (call.Function > 2) return SbiError.NotSupported;
+        ulong size = call is { Argument2: 0, Argument3: 0 } ? ulong.MaxValue : call.Argument3;
+        return Harts.Fence(call.Argument0, call.Argument1, call.Function switch
+        {
+            0 => RemoteFence.Instructions,
+            1 => new RemoteFence(IsInstruction: false, call.Argument2, size, null),
+            _ => new RemoteFence(IsInstruction: false, call.Argument2, size, call.Argument4 & 0xFFFF),
+        });
+    }
 
     // Chapter 9.
     private SbiResult CallHartState(in SbiCall call)

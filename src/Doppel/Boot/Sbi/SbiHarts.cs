@@ -45,8 +45,13 @@ internal sealed class SbiHarts(IReadOnlyList<IRiscVVcpu> vcpus, RiscVState reset
     public SbiError Interrupt(ulong mask, ulong first) =>
         ForEach(mask, first, static vcpu => vcpu.SetInterrupt(SupervisorSoftwareInterrupt, true));
 
-    /// <summary>Fences instruction fetches and translations of the harts of a mask.</summary>
-    public SbiError Fence(ulong mask, ulong first) => ForEach(mask, first, static vcpu => vcpu.RemoteFence());
+    /// <summary>Fences instruction fetches or translations of the harts of a mask; returns when it is so on all of them.</summary>
+    public SbiError Fence(ulong mask, ulong first, RemoteFence fence)
+    {
+        // All are asked before one is waited for.
+        SbiError asked = ForEach(mask, first, vcpu => vcpu.RequestFence(fence));
+        return asked == SbiError.Success ? ForEach(mask, first, static vcpu => vcpu.AwaitFences()) : asked;
+    }
 
     // A first hart of all ones stands for every hart (SBI 2.0, 3.1).
     private SbiError ForEach(ulong mask, ulong first, Action<IRiscVVcpu> action)

@@ -40,8 +40,10 @@ internal sealed class SbiLegacy(SbiPlatform platform)
                 return TakeIpi(call);
             case SendIpi:
                 return (long)ForMask(call, harts, static (h, mask) => h.Interrupt(mask, 0));
-            case FenceI or FenceVma or FenceVmaAsid:
-                return (long)ForMask(call, harts, static (h, mask) => h.Fence(mask, 0));
+            case FenceI:
+                return (long)ForMask(call, harts, static (h, mask) => h.Fence(mask, 0, RemoteFence.Instructions));
+            case FenceVma or FenceVmaAsid:
+                return (long)ForMask(call, harts, static (h, mask) => h.Fence(mask, 0, RemoteFence.AllTranslations));
             default:
                 return (long)SbiError.NotSupported;
         }
