@@ -89,9 +89,10 @@ public static class DiskImage
     {
         string overlay = Path.Combine(Path.GetTempPath(), $"doppel-{Guid.NewGuid():N}.qcow2");
         Qcow2Image.CreateOverlay(overlay, Path.GetFullPath(path), DiskFormats.NameOf(format));
+        HostFileCache cache = options.Cache == HostFileCache.Used ? HostFileCache.NeverFlushed : options.Cache;
         try
         {
-            return OpenQcow2(overlay, options with { ReadOnly = false, Snapshot = false, Cache = options.Cache == HostFileCache.Used ? HostFileCache.NeverFlushed : options.Cache }, []);
+            return OpenQcow2(overlay, options with { ReadOnly = false, Snapshot = false, Cache = cache }, []);
         }
         finally
         {

@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
+using Doppel.Devices.Backends.Block;
+using Doppel.Devices.Backends.Block.Qcow2;
 using Doppel.Devices.Virtio.Block;
 using Doppel.UnitTests.Devices.Fuzz;
+using Doppel.UnitTests.Disks;
 using Xunit.Abstractions;
 
 namespace Doppel.UnitTests.Devices.Block;
@@ -9,9 +12,14 @@ namespace Doppel.UnitTests.Devices.Block;
 /// The power of the host fails under a driver that writes and flushes at random on several queues. Killing a process leaves the host's cache alone;
 /// this does not: only what was flushed is sure to be there.
 /// </summary>
-public sealed class HostPowerLossTests(ITestOutputHelper output)
+public sealed class HostPowerLossTests(ITestOutputHelper output) : IDisposable
 {
     private const int Queues = 3, PerQueue = 18, Sectors = 64, Sector = 512;
+    private const int DiskBytes = Queues * Sectors * Sector, Room = 4 << 20;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("doppel-power-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
     [InlineData(false)]
@@ -21,25 +29,41 @@ public sealed class HostPowerLossTests(ITestOutputHelper output)
         int flushes = 0, writes = 0;
         new FuzzSeed(output).Run(40, random =>
         {
-            using LosingDisk disk = new(Queues * Sectors * Sector, new Random(random.Next()));
-            using BlockBench bench = new(disk, new VirtioBlockOptions { Queues = Queues, WriteThrough = writeThrough });
-            Driver[] drivers = [.. Enumerable.Range(0, Queues).Select(queue => new Driver(bench, queue, writeThrough))];
-            for (int step = random.Next(10, 60); step > 0; step--)
-            {
-                foreach (Driver driver in drivers) driver.Step(random);
-            }
-            byte[] medium = disk.Cut();
-            foreach (Driver driver in drivers) driver.AssertHolds(medium);
-            flushes += disk.Flushes;
-            writes += disk.Writes;
+            LosingFile file = new(new byte[DiskBytes], DiskBytes, new Random(random.Next()));
+            using LosingDisk disk = new(file);
+            byte[] medium = WriteUntilTheCut(random, disk, file, writeThrough, static content => content);
+            Assert.Equal(DiskBytes, medium.Length);
+            flushes += file.Flushes;
+            writes += file.Writes;
         });
         Assert.True(flushes > 200 && writes > 1000, $"{flushes} flushes and {writes} writes are too few");
+    }
+
+    [Theory]
+    [InlineData(512, false)]
+    [InlineData(4096, false)]
+    [InlineData(4096, true)]
+    public void PowerLoss_OfTheHost_LeavesAQcow2ImageSoundWithWhatWasFlushed(int cluster, bool writeThrough)
+    {
+        string path = Path.Combine(_folder.FullName, "disk.qcow2");
+        Qcow2Image.Create(path, new Qcow2CreateOptions { Size = DiskBytes, ClusterSize = cluster });
+        byte[] empty = File.ReadAllBytes(path);
+        int flushes = 0;
+        new FuzzSeed(output).Run(12, random =>
+        {
+            LosingFile file = new(empty, Room, new Random(random.Next()));
+            Qcow2Image disk = new(file, Qcow2HeaderReader.Read(file), null, writable: true);
+            WriteUntilTheCut(random, disk, file, writeThrough, ReadImage);
+            flushes += file.Flushes;
+        });
+        Assert.True(flushes > 20, $"{flushes} flushes are too few");
     }
 
     [Fact]
     public void PowerLoss_WithoutAFlush_LosesSomething()
     {
-        using LosingDisk disk = new(Sectors * Sector, new Random(3));
+        LosingFile file = new(new byte[Sectors * Sector], Sectors * Sector, new Random(3));
+        using LosingDisk disk = new(file);
         using BlockBench bench = new(disk);
         for (int slot = 0; slot < 8; slot++)
         {
@@ -47,9 +71,33 @@ public sealed class HostPowerLossTests(ITestOutputHelper output)
             bench.Submit(0, slot, BlockBench.Write, (ulong)(slot * 8));
         }
         bench.WaitForDone(8);
-        byte[] medium = disk.Cut();
+        byte[] medium = file.Cut();
         Assert.Contains((byte)0, medium);
         Assert.Contains((byte)0xAA, medium);
+    }
+
+    private static byte[] WriteUntilTheCut(Random random, IBlockBackend disk, LosingFile file, bool writeThrough, Func<byte[], byte[]> read)
+    {
+        using BlockBench bench = new(disk, new VirtioBlockOptions { Queues = Queues, WriteThrough = writeThrough });
+        Driver[] drivers = [.. Enumerable.Range(0, Queues).Select(queue => new Driver(bench, queue, writeThrough))];
+        for (int step = random.Next(10, 60); step > 0; step--)
+        {
+            foreach (Driver driver in drivers) driver.Step(random);
+        }
+        byte[] medium = file.Cut();
+        byte[] content = read(medium);
+        foreach (Driver driver in drivers) driver.AssertHolds(content);
+        return medium;
+    }
+
+    // Who else but QEMU is to say what the image holds?
+    private byte[] ReadImage(byte[] medium)
+    {
+        string path = Path.Combine(_folder.FullName, "left.qcow2"), raw = Path.Combine(_folder.FullName, "left.raw");
+        File.WriteAllBytes(path, medium);
+        Qemu.CheckAtWorstLeaks(path);
+        Qemu.Image("convert", "-f", "qcow2", "-O", "raw", path, raw);
+        return File.ReadAllBytes(raw);
     }
 
     /// <summary>

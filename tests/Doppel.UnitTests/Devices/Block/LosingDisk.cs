@@ -1,124 +1,30 @@
-using System.Runtime.InteropServices;
 using Doppel.Devices.Backends.Block;
 using Doppel.Host;
 
 namespace Doppel.UnitTests.Devices.Block;
 
-/// <summary>
-/// A disk whose power can be cut: what was not flushed reaches its medium in any order and in part, sector by sector. Writes that are under way when a
-/// flush begins are not covered by it, and of a write that is under way at the cut any sectors may have arrived.
-/// </summary>
-internal sealed class LosingDisk(int size, Random random) : IBlockBackend
+/// <summary>A raw disk in a <see cref="LosingFile"/>.</summary>
+internal sealed class LosingDisk(LosingFile file) : IBlockBackend
 {
-    private const int Sector = 512;
-    private readonly Lock _gate = new();
-    private readonly byte[] _medium = new byte[size], _cache = new byte[size];
-
-    // For each sector what was written since it was last known to be stable, oldest first.
-    private readonly Dictionary<int, List<byte[]>> _pending = [];
-    private bool _cut;
-
     public bool IsConcurrent => true;
 
     public bool IsReadOnly => false;
 
-    public long Length => size;
+    public long Length => file.Length;
 
-    /// <summary>Writes that ended before the cut, flushes that did.</summary>
-    internal int Writes { get; private set; }
+    public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => file.Read(offset, buffers);
 
-    internal int Flushes { get; private set; }
+    public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => file.Write(offset, buffers);
 
-    public void Read(long offset, ReadOnlySpan<HostBuffer> buffers)
+    public void Flush() => file.Flush();
+
+    public void Discard(long offset, long length)
     {
-        lock (_gate)
-        {
-            foreach (HostBuffer buffer in buffers)
-            {
-                Marshal.Copy(_cache, (int)offset, buffer.Address, (int)buffer.Length);
-                offset += (long)buffer.Length;
-            }
-        }
     }
 
-    public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)
-    {
-        byte[] data = Gather(buffers);
-        for (int at = 0; at < data.Length; at += Sector)
-        {
-            // Others come in between: a write is no more than its sectors.
-            if (at % (4 * Sector) == 0) Thread.Yield();
-            lock (_gate)
-            {
-                if (_cut) throw new IOException("the power is off");
-                int sector = (int)(offset + at) / Sector;
-                byte[] value = data[at..(at + Sector)];
-                value.CopyTo(_cache, sector * Sector);
-                if (!_pending.TryGetValue(sector, out List<byte[]>? values)) _pending[sector] = values = [];
-                values.Add(value);
-            }
-        }
-        lock (_gate) Writes++;
-    }
-
-    public void Flush()
-    {
-        KeyValuePair<int, byte[]>[] covered;
-        lock (_gate) covered = [.. _pending.Select(static p => KeyValuePair.Create(p.Key, p.Value[^1]))];
-        Thread.Yield();
-        lock (_gate)
-        {
-            if (_cut) throw new IOException("the power is off");
-            Flushes++;
-            foreach ((int sector, byte[] value) in covered) Settle(sector, value);
-        }
-    }
-
-    public void Discard(long offset, long length) => WriteZeroes(offset, length, mayUnmap: true);
-
-    public void WriteZeroes(long offset, long length, bool mayUnmap)
-    {
-        byte[] zeroes = GC.AllocateArray<byte>((int)length, pinned: true);
-        Write(offset, [new HostBuffer(Marshal.UnsafeAddrOfPinnedArrayElement(zeroes, 0), (nuint)length)]);
-    }
+    public void WriteZeroes(long offset, long length, bool mayUnmap) => throw new NotSupportedException();
 
     public void Dispose()
     {
-    }
-
-    /// <summary>Cuts the power, and gives what the medium then holds.</summary>
-    internal byte[] Cut()
-    {
-        lock (_gate)
-        {
-            _cut = true;
-            foreach ((int sector, List<byte[]> values) in _pending)
-            {
-                int arrived = random.Next(values.Count + 1);
-                if (arrived != 0) values[arrived - 1].CopyTo(_medium, sector * Sector);
-            }
-            return [.. _medium];
-        }
-    }
-
-    // The value is on the medium now; only what was written after it can still get lost.
-    private void Settle(int sector, byte[] value)
-    {
-        if (!_pending.TryGetValue(sector, out List<byte[]>? values) || values.IndexOf(value) is not (>= 0 and int index)) return;
-        value.CopyTo(_medium, sector * Sector);
-        values.RemoveRange(0, index + 1);
-        if (values.Count == 0) _pending.Remove(sector);
-    }
-
-    private static byte[] Gather(ReadOnlySpan<HostBuffer> buffers)
-    {
-        List<byte> all = [];
-        foreach (HostBuffer buffer in buffers)
-        {
-            byte[] part = new byte[(int)buffer.Length];
-            Marshal.Copy(buffer.Address, part, 0, part.Length);
-            all.AddRange(part);
-        }
-        return [.. all];
     }
 }
