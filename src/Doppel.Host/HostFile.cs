@@ -132,6 +132,22 @@ public sealed unsafe class HostFile : IDisposable
     /// <exception cref="IOException">The host failed to.</exception>
     public bool TryZeroRange(long offset, long length) => TryAllocate(Interop.FallocZeroRange | Interop.FallocKeepSize, offset, length);
 
+    /// <summary>Where the first data is that the file system knows of, at an offset or behind it: all before it is zero.</summary>
+    /// <returns>Its offset; <see cref="Length"/> if there is none, the offset itself where the file system does not tell.</returns>
+    public long FindData(long offset)
+    {
+        long found = Interop.Lseek(_handle, offset, Interop.SeekData);
+        if (found >= 0) return Math.Min(found, Length);
+        return Marshal.GetLastPInvokeError() == Interop.Enxio ? Length : offset;
+    }
+
+    /// <summary>Where the data ends that is at an offset: in front of a hole, or at the end of the file.</summary>
+    public long FindHole(long offset)
+    {
+        long found = Interop.Lseek(_handle, offset, Interop.SeekHole);
+        return found > offset ? Math.Min(found, Length) : Length;
+    }
+
     /// <summary>Makes a plain file longer, with zeroes that take no space, or shorter. <see cref="Length"/> does not follow.</summary>
     /// <exception cref="IOException">The host can not, for instance because the file system allows no file of that size.</exception>
     public void SetLength(long length) => RandomAccess.SetLength(_handle, length);

@@ -57,6 +57,7 @@ internal static class CommandTree
         ("wait",    LifeCommands.CreateWait),
         ("rm",      LifeCommands.CreateRemove),
         ("image",   ImageCommand.Create),
+        ("disk",    DiskCommand.Create),
         ("doctor",  DoctorCommand.Create),
         (CompletionCommand.Name, () => CompletionCommand.Create(root)),
     ];

@@ -55,6 +55,8 @@ public static class DiskImage
         try
         {
             Qcow2Header header = Qcow2HeaderReader.Read(file);
+            // Another program had put off writing reference counts and was ended; the other tables are right by the rules of the format.
+            if (header.IsDirty && !header.IsCorrupt && !options.ReadOnly) Qcow2Repair.Run(file, header);
             below = OpenBelow(path, header, options, above);
             return new Qcow2Image(file, header, below, writable: !options.ReadOnly);
         }

@@ -7,7 +7,7 @@ namespace Doppel.Devices.Backends.Block;
 /// A disk in a raw image file or a block device of the host: byte n of the disk is byte n of the file.
 /// The image is locked, so that no two machines write to it. Thread contract: as <see cref="IBlockBackend"/>.
 /// </summary>
-public sealed class RawFileBackend : IBlockBackend
+public sealed class RawFileBackend : IBlockBackend, IBlockMap
 {
     private const int ZeroChunk = 1 << 20;
 
@@ -47,6 +47,14 @@ public sealed class RawFileBackend : IBlockBackend
 
     /// <inheritdoc/>
     public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.Read(offset, buffers);
+
+    /// <inheritdoc/>
+    public BlockExtent FindExtent(long offset, long most)
+    {
+        long data = Math.Min(_file.FindData(offset), offset + most);
+        if (data > offset) return new BlockExtent(data - offset, IsZero: true, 0, null);
+        return new BlockExtent(Math.Min(_file.FindHole(offset) - offset, most), IsZero: false, 0, offset);
+    }
 
     /// <inheritdoc/>
     public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers) => _file.TryReadCached(offset, buffers);

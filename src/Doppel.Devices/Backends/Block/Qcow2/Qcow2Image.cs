@@ -7,7 +7,7 @@ namespace Doppel.Devices.Backends.Block.Qcow2;
 /// file. Reads, and writes to clusters that are there, run side by side; those that change tables run one after the other.
 /// Thread contract: as <see cref="IBlockBackend"/>, concurrent.
 /// </summary>
-public sealed class Qcow2Image : IBlockBackend
+public sealed class Qcow2Image : IBlockBackend, IBlockMap
 {
     private readonly IImageFile _file;
     private readonly IBlockBackend? _backing;
@@ -88,6 +88,22 @@ public sealed class Qcow2Image : IBlockBackend
         finally
         {
             _transfers.ExitReadLock();
+        }
+    }
+
+    /// <inheritdoc/>
+    public BlockExtent FindExtent(long offset, long most)
+    {
+        Qcow2Run run = Metadata.Tables.Find(offset, most);
+        switch (run.Kind)
+        {
+            case Qcow2Kind.Data or Qcow2Kind.Shared: return new BlockExtent(run.Length, IsZero: false, 0, run.Host);
+            case Qcow2Kind.Compressed: return new BlockExtent(run.Length, IsZero: false, 0, null);
+            case Qcow2Kind.Unallocated when _backing is not null && offset < _backing.Length:
+                long inside = Math.Min(run.Length, _backing.Length - offset);
+                BlockExtent below = _backing is IBlockMap map ? map.FindExtent(offset, inside) : new BlockExtent(inside, IsZero: false, 0, offset);
+                return below with { Depth = below.Depth + 1 };
+            default: return new BlockExtent(run.Length, IsZero: true, 0, null);
         }
     }
 

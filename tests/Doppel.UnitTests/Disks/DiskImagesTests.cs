@@ -1,0 +1,244 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Doppel.Devices.Backends.Block;
+using Doppel.Disks;
+using Doppel.UnitTests.Images;
+
+namespace Doppel.UnitTests.Disks;
+
+/// <summary>What the command <c>doppel disk</c> does, judged by <c>qemu-img</c>.</summary>
+public sealed class DiskImagesTests : IDisposable
+{
+    private const int Size = (3 << 20) + 1536;
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly byte[] _content = Qcow2QemuTests.Compressible(new Random(3), Size);
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(65536, false)]
+    [InlineData(65536, true)]
+    [InlineData(512, true)]
+    [InlineData(2 << 20, true)]
+    public void Convert_RawToQcow2AndBack_IsTheSameAndPassesTheCheck(int cluster, bool compress)
+    {
+        string raw = _folder.Write("a.img", _content), image = _folder["a.qcow2"];
+        List<double> progress = [];
+        DiskImages.Convert(raw, null, image, new DiskCreation("qcow2") { ClusterSize = cluster, Compress = compress }, new Collect(progress));
+        Assert.Equal(1, progress[^1]);
+        Qemu.CheckClean(image);
+        Qemu.Image("compare", "-f", "raw", "-F", "qcow2", raw, image);
+        Assert.Equal(compress, DiskImages.Check(image).CompressedClusters > 0);
+        DiskImages.Convert(image, null, _folder["b.img"], new DiskCreation("raw"));
+        Assert.Equal(_content, File.ReadAllBytes(_folder["b.img"]));
+        Assert.Empty(Directory.GetFiles(_folder.Path, "*.part"));
+    }
+
+    [Fact]
+    public void Convert_CompressedDisk_IsAboutAsSmallAsQemuMakesIt()
+    {
+        string raw = _folder.Write("a.img", _content);
+        DiskImages.Convert(raw, null, _folder["ours"], new DiskCreation("qcow2") { Compress = true });
+        Qemu.Image("convert", "-c", "-f", "raw", "-O", "qcow2", raw, _folder["theirs"]);
+        Assert.InRange(new FileInfo(_folder["ours"]).Length, 1, new FileInfo(_folder["theirs"]).Length * 12 / 10);
+    }
+
+    [Fact]
+    public void Commit_OfAnOverlay_IsAsQemuDoesIt()
+    {
+        string below = _folder["below.qcow2"], overlay = _folder["over.qcow2"];
+        Qemu.Image("convert", "-f", "raw", "-O", "qcow2", _folder.Write("raw", _content), below);
+        DiskImages.Create(overlay, new DiskCreation("qcow2") { Backing = "below.qcow2", Size = 4 << 20 });
+        byte[] content = [.. _content];
+        Array.Resize(ref content, 4 << 20);
+        using (IBlockBackend disk = DiskImage.Open(overlay, new DiskImageOptions()))
+        {
+            DiskModel model = new(disk, content);
+            Random random = new(4);
+            for (int i = 0; i < 80; i++) model.Step(random);
+            model.Verify();
+        }
+        Assert.Equal(below, DiskImages.Commit(overlay));
+        Qemu.CheckClean(below);
+        Qemu.CheckClean(overlay);
+        Qemu.Image("compare", "-f", "raw", "-F", "qcow2", _folder.Write("raw", content), below);
+        Qemu.Image("compare", "-f", "qcow2", "-F", "qcow2", overlay, below);
+        Assert.Equal(0, DiskImages.Check(overlay).AllocatedClusters);
+    }
+
+    [Theory]
+    [InlineData("compat=1.1,lazy_refcounts=on,cluster_size=4k")]
+    [InlineData("compat=0.10")]
+    [InlineData("compat=1.1,compression_type=zstd,refcount_bits=32")]
+    public void Inspect_AnyImage_TellsWhatQemuTells(string options)
+    {
+        string path = _folder["image.qcow2"], below = _folder["below.img"];
+        _folder.Write("below.img", _content);
+        Qemu.Image("create", "-q", "-f", "qcow2", "-b", "below.img", "-F", "raw", "-o", options, path);
+        Qemu.Image("snapshot", "-c", "first", path);
+        using JsonDocument theirs = JsonDocument.Parse(Qemu.Image("info", "--output=json", path));
+        DiskInformation ours = DiskImages.Inspect(path);
+        JsonElement root = theirs.RootElement, data = root.GetProperty("format-specific").GetProperty("data");
+        Assert.Equal(root.GetProperty("virtual-size").GetInt64(), ours.VirtualSize);
+        Assert.Equal(root.GetProperty("actual-size").GetInt64(), ours.FileSize);
+        Assert.Equal(root.GetProperty("cluster-size").GetInt32(), ours.ClusterSize);
+        Assert.Equal("below.img", ours.Backing);
+        Assert.Equal(below, ours.FullBacking);
+        Assert.Equal("raw", ours.BackingFormat);
+        Assert.Equal(data.GetProperty("compat").GetString() == "0.10" ? 2 : 3, ours.Qcow2!.Version);
+        Assert.Equal(data.GetProperty("compression-type").GetString(), ours.Qcow2.Compression);
+        Assert.Equal(data.GetProperty("refcount-bits").GetInt32(), ours.Qcow2.RefcountBits);
+        Assert.Equal("first", Assert.Single(ours.Qcow2.Snapshots).Name);
+        Assert.Equal(["image.qcow2", "below.img"], DiskImages.InspectChain(path).Select(static d => Path.GetFileName(d.Path)));
+    }
+
+    [Fact]
+    public void Map_OfAnImage_TellsWhatQemuTells()
+    {
+        string path = _folder["image.qcow2"];
+        Qemu.Image("create", "-q", "-f", "qcow2", path, "8M");
+        Qemu.Io(path, "qcow2", "write -P 1 1M 128k", "write -P 2 5M 4k", "write -z 6M 1M");
+        using JsonDocument theirs = JsonDocument.Parse(Qemu.Image("map", "--output=json", path));
+        long[] data = [.. theirs.RootElement.EnumerateArray().Where(static e => e.GetProperty("data").GetBoolean()).SelectMany(static e => new[] { e.GetProperty("start").GetInt64(), e.GetProperty("length").GetInt64() })];
+        Assert.Equal(data, DiskImages.Map(path).Where(static e => !e.IsZero).SelectMany(static e => new[] { e.Start, e.Length }));
+    }
+
+    [Theory]
+    [InlineData("refcounts")]
+    [InlineData("table")]
+    [InlineData("flag")]
+    [InlineData("block")]
+    public void Check_DamagedImage_FindsWhatQemuFindsAndRepairsIt(string damage)
+    {
+        string path = _folder["image.qcow2"];
+        Qemu.Image("convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4096", _folder.Write("raw", _content), path);
+        byte[] image = File.ReadAllBytes(path);
+        long table = BinaryPrimitives.ReadInt64BigEndian(image.AsSpan(48)), block = BinaryPrimitives.ReadInt64BigEndian(image.AsSpan((int)table));
+        long l1 = BinaryPrimitives.ReadInt64BigEndian(image.AsSpan(40)), l2 = BinaryPrimitives.ReadInt64BigEndian(image.AsSpan((int)l1)) & 0x00FF_FFFF_FFFF_FE00;
+        switch (damage)
+        {
+            case "refcounts": image.AsSpan((int)block + 20, 60).Clear(); break;
+            case "table": BinaryPrimitives.WriteInt64BigEndian(image.AsSpan((int)table), 0); break;
+            case "flag": image[l2] ^= 0x80; break;
+            default: BinaryPrimitives.WriteInt64BigEndian(image.AsSpan((int)table), 12345); break;
+        }
+        File.WriteAllBytes(path, image);
+        Assert.Equal(2, Qemu.Run("qemu-img", "check", path).Status);
+        DiskCheck found = DiskImages.Check(path);
+        Assert.True(found.Corruptions > 0);
+        Assert.NotEmpty(found.Problems);
+        DiskCheck left = DiskImages.Check(path, repair: true);
+        Assert.Equal((0, 0), (left.Corruptions, left.Leaks));
+        Qemu.CheckClean(path);
+        Qemu.Image("compare", "-f", "raw", "-F", "qcow2", _folder["raw"], path);
+    }
+
+    [Fact]
+    public void Open_ImageThatQemuLeftDirty_RepairsIt()
+    {
+        string path = _folder["image.qcow2"];
+        Qemu.Image("create", "-q", "-f", "qcow2", "-o", "lazy_refcounts=on", path, "8M");
+        Qemu.Run("qemu-io", "-f", "qcow2", "-c", "write -P 5 1M 200k", "-c", "flush", "-c", "abort", path);
+        Assert.True(DiskImages.Inspect(path).Qcow2!.IsDirty);
+        using (IBlockBackend disk = DiskImage.Open(path, new DiskImageOptions()))
+        {
+            Assert.Equal(Enumerable.Repeat((byte)5, 200 << 10), Disk.Read(disk, 1 << 20, 200 << 10));
+            Disk.Write(disk, 3 << 20, new byte[512]);
+        }
+        Qemu.CheckClean(path);
+        Assert.False(DiskImages.Inspect(path).Qcow2!.IsDirty);
+    }
+
+    [Fact]
+    public void Open_ImageMarkedCorrupt_IsForReadingUntilItIsRepaired()
+    {
+        string path = _folder["image.qcow2"];
+        DiskImages.Create(path, new DiskCreation("qcow2") { Size = 1 << 20 });
+        byte[] image = File.ReadAllBytes(path);
+        image[79] |= 2;
+        File.WriteAllBytes(path, image);
+        Assert.Contains("check --repair", Assert.ThrowsAny<IOException>(() => DiskImage.Open(path, new DiskImageOptions())).Message, StringComparison.Ordinal);
+        DiskImage.Open(path, new DiskImageOptions { ReadOnly = true }).Dispose();
+        DiskImages.Check(path, repair: true);
+        DiskImage.Open(path, new DiskImageOptions()).Dispose();
+    }
+
+    [Fact]
+    public void Open_RawImageThatAGuestMadeLookLikeAnother_IsNotTakenForIt()
+    {
+        string secret = _folder.Write("secret", "of the host"u8.ToArray()), raw = _folder["disk.img"];
+        Qemu.Image("create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", raw, "1M");
+        string message = Assert.ThrowsAny<IOException>(() => DiskImage.Open(raw, new DiskImageOptions())).Message;
+        Assert.Contains("format=qcow2", message, StringComparison.Ordinal);
+        Assert.Contains("format=raw", message, StringComparison.Ordinal);
+        byte[] bytes = File.ReadAllBytes(raw);
+        using IBlockBackend disk = DiskImage.Open(raw, new DiskImageOptions { Format = "raw" });
+        Assert.Equal(bytes, Disk.ReadAll(disk));
+    }
+
+    [Fact]
+    public void Open_ChainThatGoesInACircle_SaysSo()
+    {
+        (string a, string b) = (_folder["a.qcow2"], _folder["b.qcow2"]);
+        DiskImages.Create(a, new DiskCreation("qcow2") { Size = 1 << 20 });
+        DiskImages.Create(b, new DiskCreation("qcow2") { Backing = a });
+        Qemu.Image("rebase", "-u", "-f", "qcow2", "-b", b, "-F", "qcow2", a);
+        Assert.Contains("lies over", Assert.ThrowsAny<IOException>(() => DiskImage.Open(a, new DiskImageOptions { ReadOnly = true })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_ImageThatIsInUse_NamesItAndItsBackingFileIsShared()
+    {
+        (string below, string first, string second) = (_folder["below.qcow2"], _folder["1.qcow2"], _folder["2.qcow2"]);
+        DiskImages.Create(below, new DiskCreation("qcow2") { Size = 1 << 20 });
+        DiskImages.Create(first, new DiskCreation("qcow2") { Backing = below });
+        DiskImages.Create(second, new DiskCreation("qcow2") { Backing = below });
+        using IBlockBackend one = DiskImage.Open(first, new DiskImageOptions()), two = DiskImage.Open(second, new DiskImageOptions());
+        Assert.Contains(first, Assert.ThrowsAny<IOException>(() => DiskImage.Open(first, new DiskImageOptions())).Message, StringComparison.Ordinal);
+        string message = Assert.ThrowsAny<IOException>(() => DiskImage.Open(below, new DiskImageOptions())).Message;
+        Assert.Contains("in use", message, StringComparison.Ordinal);
+        Assert.Contains(below, message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("raw")]
+    [InlineData("qcow2")]
+    public void Snapshot_WhatIsWritten_IsReadBackAndGoneAfterwards(string format)
+    {
+        string path = _folder[$"image.{format}"];
+        Qemu.Image("convert", "-f", "raw", "-O", format, _folder.Write("raw", _content), path);
+        byte[] before = File.ReadAllBytes(path), content = [.. _content];
+        using (IBlockBackend disk = DiskImage.Open(path, new DiskImageOptions { Format = format, Snapshot = true }))
+        {
+            DiskModel model = new(disk, content);
+            Random random = new(5);
+            for (int i = 0; i < 40; i++) model.Step(random);
+            model.Verify();
+        }
+        Assert.Equal(before, File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void Create_WhereAnImageIs_RefusesAndLeavesIt()
+    {
+        string path = _folder.Write("disk.qcow2", "precious"u8.ToArray());
+        Assert.Contains("exists", Assert.ThrowsAny<IOException>(() => DiskImages.Create(path, new DiskCreation("qcow2") { Size = 1 << 20 })).Message, StringComparison.Ordinal);
+        Assert.Equal("precious", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void Resize_SmallerWithoutLeave_SaysWhatWouldBeLost()
+    {
+        string path = _folder["disk.qcow2"];
+        DiskImages.Create(path, new DiskCreation("qcow2") { Size = 1 << 20 });
+        Assert.Contains("--shrink", Assert.ThrowsAny<IOException>(() => DiskImages.Resize(path, null, static _ => 4096)).Message, StringComparison.Ordinal);
+        Assert.Equal(4096, DiskImages.Resize(path, null, static _ => 4096, shrink: true));
+        Assert.Equal(4096, DiskImages.Inspect(path).VirtualSize);
+    }
+
+    private sealed class Collect(List<double> values) : IProgress<double>
+    {
+        public void Report(double value) => values.Add(value);
+    }
+}
