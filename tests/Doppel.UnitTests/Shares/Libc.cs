@@ -64,6 +64,7 @@ internal static class Libc
     /// <summary>Removes a tree with names of any bytes.</summary>
     internal static void RemoveTree(byte[] path)
     {
+        Assert.Equal(0, Chmod(path, 0x1C0));
         foreach (byte[] name in List(path))
         {
             byte[] entry = [.. path, (byte)'/', .. name];

@@ -47,7 +47,7 @@ public sealed class ShareDifferentialTests(ITestOutputHelper output) : IDisposab
         bool isFolder = random.Next(2) == 0;
         string name = Pick(random, isFolder ? s_folders : s_files), second = Pick(random, isFolder ? s_folders : s_files[..4]);
         int size = random.Next(5000);
-        uint mode = 0x180u | (uint)random.Next(0x200);
+        uint mode = (isFolder ? 0x1C0u : 0x180u) | (uint)random.Next(0x200);
         string target = random.Next(2) == 0 ? "/nowhere" : "f0";
         switch (random.Next(14))
         {

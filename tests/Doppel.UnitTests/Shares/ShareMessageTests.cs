@@ -444,6 +444,29 @@ public sealed class ShareMessageTests : IDisposable
     }
 
     [Fact]
+    public void Files_ThatHandlesLeadThrough_AreBounded()
+    {
+        using ShareClient guest = _folder.Connect(new ShareOptions { MaxNodes = 100 });
+        uint fid = guest.MustWalk();
+        int depth = 0;
+        while (guest.Call(MkDir, fid, "d", 0x1FFu, 0u).Errno == 0 && guest.Call(Walk, fid, fid, (string[])["d"]).Errno == 0) depth++;
+        Assert.InRange(depth, 90, 100);
+        guest.Clunk(fid);
+        Assert.Equal(0, guest.Walk(out _, "d", "d"));
+    }
+
+    [Fact]
+    public void AttributesThatAreWritten_AreBounded()
+    {
+        uint[] fids = [.. Enumerable.Range(0, 300).Select(_ => _client.MustWalk("file"))];
+        int[] errors = [.. fids.Select(fid => _client.Call(XattrCreate, fid, "user.x", 65536UL, 0u).Errno)];
+        Assert.Equal(256, errors.Count(static e => e == 0));
+        Assert.Equal(Errno.ENOSPC, errors[^1]);
+        Assert.Equal(Errno.EINVAL, _client.Call(Clunk, fids[0]).Errno);
+        Assert.Equal(0, _client.Call(XattrCreate, fids[299], "user.x", 65536UL, 0u).Errno);
+    }
+
+    [Fact]
     public void Messages_WithoutRoomForTheReply_SaySo()
     {
         _client.Do(Symlink, 0u, "long", new string('t', 4000), 0u);

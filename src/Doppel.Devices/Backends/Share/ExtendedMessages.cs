@@ -9,7 +9,7 @@ namespace Doppel.Devices.Backends.Share;
 internal static class ExtendedMessages
 {
     // linux/limits.h: XATTR_SIZE_MAX and XATTR_LIST_MAX.
-    private const int MaxValue = 65536;
+    internal const int MaxValue = 65536;
 
     internal static int Walk(ShareSession session, ref ShareReader message, ref ShareWriter reply)
     {
@@ -21,12 +21,14 @@ internal static class ExtendedMessages
         if (error != 0) return error;
         error = session.Reach(fid, out HostEntry? entry);
         if (error != 0) return error;
-        error = Fetch(entry!, name, out byte[] value);
+        error = Fetch(session, entry!, name, out byte[] value);
         if (error != 0) return error;
         fid.Node.References++;
-        session.Add(number, fid.Node, fid.Uid).Attribute = new ShareAttribute(name.ToArray(), value, 0, IsWritten: false);
+        ShareFid added = session.Add(number, fid.Node, fid.Uid);
         reply.Long((ulong)value.Length);
-        return 0;
+        if (session.TrySetAttribute(added, new ShareAttribute(name.ToArray(), value, 0, IsWritten: false))) return 0;
+        session.Remove(added);
+        return Errno.ENFILE;
     }
 
     internal static int Create(ShareSession session, ref ShareReader message, ref ShareWriter reply)
@@ -40,8 +42,7 @@ internal static class ExtendedMessages
         if (error != 0) return error;
         if (size > MaxValue) return Errno.E2BIG;
         if (flags > 2) return Errno.EINVAL;
-        fid.Attribute = new ShareAttribute(name.ToArray(), new byte[size], (int)flags, IsWritten: true);
-        return 0;
+        return session.TrySetAttribute(fid, new ShareAttribute(name.ToArray(), new byte[size], (int)flags, IsWritten: true)) ? 0 : Errno.ENOSPC;
     }
 
     internal static int Read(ShareAttribute attribute, ulong offset, uint count, ref ShareWriter reply)
@@ -82,9 +83,9 @@ internal static class ExtendedMessages
 
     private static bool IsGuests(ReadOnlySpan<byte> name) => name.StartsWith("user."u8) && !name.StartsWith(GuestOwnership.Prefix);
 
-    private static int Fetch(HostEntry entry, ReadOnlySpan<byte> name, out byte[] value)
+    private static int Fetch(ShareSession session, HostEntry entry, ReadOnlySpan<byte> name, out byte[] value)
     {
-        byte[] room = new byte[MaxValue];
+        byte[] room = session.AttributeRoom;
         int error = name.IsEmpty ? entry.ListAttributes(room, out int length) : entry.GetAttribute(name, room, out length);
         value = error != 0 ? [] : name.IsEmpty ? Filter(room.AsSpan(0, length)) : room[..length];
         return error;

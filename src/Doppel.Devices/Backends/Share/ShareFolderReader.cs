@@ -7,7 +7,8 @@ internal sealed class ShareFolderReader
 {
     // struct linux_dirent64 (getdents64(2)): number, place of the next entry, length of this one, type, name with a NUL behind it.
     private const int PlaceOffset = 8, LengthOffset = 16, TypeOffset = 18, NameOffset = 19;
-    private const int BufferLength = 32 << 10;
+    // Room for many entries, but little enough that a guest may have many folders open.
+    private const int BufferLength = 8 << 10;
     private const int FixedReplyBytes = ShareQid.Size + 8 + 1 + 2;
     private const byte FolderType = 4, SymlinkType = 10;
 

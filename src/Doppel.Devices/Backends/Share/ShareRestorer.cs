@@ -29,7 +29,8 @@ internal sealed class ShareRestorer(ShareSession session, ShareServerState state
         ShareFid fid = session.Add(saved.Number, Find(saved), saved.Uid);
         if (saved.AttributeName is { } name)
         {
-            fid.Attribute = new ShareAttribute(name, saved.AttributeValue, saved.AttributeFlags, saved.AttributeFilled is not null) { Filled = saved.AttributeFilled ?? 0 };
+            ShareAttribute attribute = new(name, saved.AttributeValue, saved.AttributeFlags, saved.AttributeFilled is not null) { Filled = saved.AttributeFilled ?? 0 };
+            if (!session.TrySetAttribute(fid, attribute)) session.Remove(fid);
             return;
         }
         if (saved.Open is not { } flags) return;

@@ -42,6 +42,9 @@ public sealed record ShareOptions
     /// <summary>Handles that the guest may have at a time.</summary>
     public int MaxFids { get; init; } = 1 << 16;
 
+    /// <summary>Files that the handles may stand for or lead through at a time.</summary>
+    public int MaxNodes { get; init; } = 1 << 18;
+
     /// <summary>Descriptors of the host that the share may hold at a time.</summary>
     public int MaxDescriptors { get; init; } = 4096;
 }

@@ -5,12 +5,16 @@ namespace Doppel.Devices.Backends.Share;
 /// <summary>What a guest has made the server hold: its handles, and all that these stand for. Thread contract: one thread at a time.</summary>
 internal sealed class ShareSession : IDisposable
 {
+    private const int MostAttributeBytes = 16 << 20;
+
     private readonly Dictionary<uint, ShareFid> _fids = [];
+    private byte[]? _attributeRoom;
+    private int _attributeBytes;
 
     internal ShareSession(HostEntry root, ShareOptions options)
     {
         Options = options;
-        Tree = new ShareTree(root, options.MaxDescriptors);
+        Tree = new ShareTree(root, options);
     }
 
     internal ShareOptions Options { get; }
@@ -18,6 +22,9 @@ internal sealed class ShareSession : IDisposable
     internal ShareTree Tree { get; }
 
     internal GuestOwnership Ownership { get; } = new(HostIdentity.Uid, HostIdentity.Gid);
+
+    /// <summary>Room for one attribute or list of names, as long as they can be.</summary>
+    internal byte[] AttributeRoom => _attributeRoom ??= new byte[ExtendedMessages.MaxValue];
 
     internal ShareLocks Locks { get; } = new();
 
@@ -66,10 +73,21 @@ internal sealed class ShareSession : IDisposable
         return fid;
     }
 
+    /// <summary>Makes a handle stand for an attribute.</summary>
+    /// <returns>False if the guest holds too much of them already.</returns>
+    internal bool TrySetAttribute(ShareFid fid, ShareAttribute attribute)
+    {
+        if (_attributeBytes + attribute.Value.Length > MostAttributeBytes) return false;
+        _attributeBytes += attribute.Value.Length;
+        fid.Attribute = attribute;
+        return true;
+    }
+
     /// <summary>Ends a handle.</summary>
     internal void Remove(ShareFid fid)
     {
         _fids.Remove(fid.Number);
+        _attributeBytes -= fid.Attribute?.Value.Length ?? 0;
         Locks.Forget(fid.Number);
         if (fid.File is not null)
         {

@@ -14,13 +14,15 @@ internal sealed class ShareTree : IDisposable
 
     private readonly LinkedList<ShareNode> _recent = new();
     private readonly List<ulong> _devices;
-    private readonly int _maxDescriptors;
+    private readonly int _maxDescriptors, _maxNodes;
     private int _entries;
+    private int _nodes;
     private ulong _turn;
 
-    internal ShareTree(HostEntry root, int maxDescriptors)
+    internal ShareTree(HostEntry root, ShareOptions options)
     {
-        _maxDescriptors = Math.Max(FewestDescriptors, maxDescriptors);
+        _maxDescriptors = Math.Max(FewestDescriptors, options.MaxDescriptors);
+        _maxNodes = options.MaxNodes;
         root.GetStatus(out HostFileStatus status);
         _devices = [status.Device];
         Root = new ShareNode(null, [], status.Identity, status.Inode) { Entry = root, References = 1 };
@@ -37,13 +39,13 @@ internal sealed class ShareTree : IDisposable
     /// <summary>Open files, counted by those who open them.</summary>
     internal int OpenFiles { get; set; }
 
-    /// <summary>True if no further descriptor may be held; those that can be given up, and that the message at hand has not reached, were.</summary>
+    /// <summary>True if no further file may be held; those that can be given up, and that the message at hand has not reached, were.</summary>
     internal bool IsFull
     {
         get
         {
             while (Descriptors >= _maxDescriptors && _recent.First is { } oldest && oldest.Value.LastUse != _turn) Forget(oldest.Value);
-            return Descriptors >= _maxDescriptors;
+            return Descriptors >= _maxDescriptors || _nodes >= _maxNodes;
         }
     }
 
@@ -84,6 +86,7 @@ internal sealed class ShareTree : IDisposable
         {
             node = new ShareNode(folder, name.ToArray(), status.Identity, NumberOf(status.Device, status.Inode));
             folder.References++;
+            _nodes++;
             (folder.Children ??= new(ShareNameComparer.Instance)).Add(node.Name, node);
         }
         node.References++;
@@ -115,6 +118,7 @@ internal sealed class ShareTree : IDisposable
             ShareNode? parent = node.Parent;
             if (!node.IsDetached) parent?.Children?.Remove(node.Name);
             Forget(node);
+            _nodes--;
             node = parent;
         }
     }
@@ -177,6 +181,7 @@ internal sealed class ShareTree : IDisposable
     internal ShareNode CreateStale(HostFileIdentity identity, ulong number)
     {
         Root.References++;
+        _nodes++;
         return new ShareNode(Root, [], identity, number) { IsDetached = true, References = 1 };
     }
 

@@ -59,6 +59,18 @@ public sealed class VirtioFs9p : IVirtioDevice
         _worker.Start();
     }
 
+    /// <summary>All state that is neither in the queue nor in the folder, between two messages.</summary>
+    public ShareServerState Save()
+    {
+        lock (_transport!.Queues[0].Gate) return _server.Save();
+    }
+
+    /// <summary>Goes on where another device was, before the guest runs.</summary>
+    public void Restore(ShareServerState state)
+    {
+        lock (_transport!.Queues[0].Gate) _server.Restore(state);
+    }
+
     /// <inheritdoc/>
     public uint DeviceId => 9;
 
