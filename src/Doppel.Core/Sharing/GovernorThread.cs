@@ -38,14 +38,22 @@ public sealed class GovernorThread : IDisposable
 
     private void Loop()
     {
-        while (!_disposed)
+        try
         {
-            // Set before the look: who becomes busy after it finds a thread that sleeps, or is about to.
-            _asleep = true;
-            Interlocked.MemoryBarrier();
-            bool goesOn = _governor.Look(HostClock.NowNs);
-            if (goesOn) _asleep = false;
-            _wake.Wait(goesOn ? ProcessorGovernor.PeriodNs : -1);
+            while (!_disposed)
+            {
+                // Set before the look: who becomes busy after it finds a thread that sleeps, or is about to.
+                _asleep = true;
+                Interlocked.MemoryBarrier();
+                long nextNs = _governor.Look(HostClock.NowNs);
+                if (nextNs >= 0) _asleep = false;
+                _wake.Wait(nextNs);
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The table was disposed before the machine: nobody is left to share with.
+            _governor.Release();
         }
     }
 }

@@ -15,17 +15,20 @@ public sealed class ProcessorGovernor(IReadOnlyList<IVcpuLane> lanes, ProcessorS
     /// <summary>Time between two looks while the machine is busy, in nanoseconds.</summary>
     public const long PeriodNs = 10_000_000;
 
+    /// <summary>The same while it has no limit and nobody else claims anything.</summary>
+    public const long AlonePeriodNs = 100_000_000;
+
     private const long BurstNs = 100_000_000;
 
-    // Weight of the newest of the values that are smoothed.
-    private const double Newest = 0.25;
+    // Time over which values are smoothed.
+    private const double SmoothNs = 4 * PeriodNs;
     private const double LeastDemand = 0.05;
 
     private readonly ProcessorQuota? _quota = limit is { } rate ? new ProcessorQuota(rate, BurstNs) : null;
     private readonly long[] _seen = new long[lanes.Count];
     private long? _lookedNs;
     private double _demand, _use;
-    private bool _claims;
+    private bool _claims, _hasRivals;
     private int _turn;
 
     /// <summary>Processor time that the lanes have used so far, in nanoseconds.</summary>
@@ -33,8 +36,8 @@ public sealed class ProcessorGovernor(IReadOnlyList<IVcpuLane> lanes, ProcessorS
 
     /// <summary>Looks, and holds or releases lanes.</summary>
     /// <param name="nowNs">Time on the host's clock.</param>
-    /// <returns>True if the machine wants to be looked after again in <see cref="PeriodNs"/>; false if it sleeps until a lane becomes busy.</returns>
-    public bool Look(long nowNs)
+    /// <returns>After how many nanoseconds it wants to look again; -1 if not before a lane becomes busy.</returns>
+    public long Look(long nowNs)
     {
         long used = CountUse();
         UsedNs += used;
@@ -44,8 +47,12 @@ public sealed class ProcessorGovernor(IReadOnlyList<IVcpuLane> lanes, ProcessorS
         if (_quota is { IsSpent: true }) permits = 0;
         Hold(permits, busy);
         _lookedNs = nowNs;
-        return busy > 0 || _claims || permits == 0;
+        if (busy == 0 && !_claims && permits != 0) return -1;
+        return _quota is null && !_hasRivals ? AlonePeriodNs : PeriodNs;
     }
+
+    /// <summary>Releases all lanes.</summary>
+    public void Release() => Hold(lanes.Count, busy: 0);
 
     private long CountUse()
     {
@@ -66,7 +73,9 @@ public sealed class ProcessorGovernor(IReadOnlyList<IVcpuLane> lanes, ProcessorS
         bool claimed = _claims;
         _claims = _demand >= LeastDemand;
         long mine = seat!.VirtualNs + FairShare.ToVirtual(used, seat.Weight);
-        if (_claims) mine = FairShare.Place(mine, seat.ReadRivals(nowNs), begins: !claimed);
+        List<ProcessorClaim> rivals = seat.ReadRivals(nowNs);
+        _hasRivals = rivals.Count > 0;
+        if (_claims) mine = FairShare.Place(mine, rivals, begins: !claimed);
         seat.Publish(nowNs, mine, _claims ? _demand : 0, _use);
         int permits = _claims ? seat.ReadPermits(nowNs) : processors;
         return permits >= processors ? lanes.Count : permits;
@@ -75,8 +84,7 @@ public sealed class ProcessorGovernor(IReadOnlyList<IVcpuLane> lanes, ProcessorS
     private void Smooth(long nowNs, long used, int busy)
     {
         long elapsed = nowNs - (_lookedNs ?? (nowNs - PeriodNs));
-        // After a sleep there is nothing to be smoothed with.
-        double newest = elapsed > 10 * PeriodNs ? 1 : Newest;
+        double newest = Math.Min(1, elapsed / SmoothNs);
         double wants = Math.Min(Math.Min(busy, processors), limit ?? double.MaxValue);
         double uses = elapsed > 0 ? (double)used / elapsed : 0;
         _demand += newest * (wants - _demand);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Doppel.Core.Sharing;
 
 namespace Doppel.UnitTests.Sharing;
 
@@ -133,6 +134,42 @@ public sealed class FairShareTests
         host.Run(1.9);
 
         Assert.InRange(machine.Take(), 0, 0.05);
+    }
+
+    [Fact]
+    public void Look_BesideOthersAloneAndIdle_ComesAgainSoonLaterAndNotAtAll()
+    {
+        using HostModel host = new(processors: 2);
+        ModelMachine a = host.Add(100, 1), b = host.Add(100, 1), limited = host.Add(100, 1, limit: 1);
+        SetBusy(limited, false);
+        host.Run(1);
+        Assert.Equal(ProcessorGovernor.PeriodNs, a.Governor.Look(host.NowNs));
+
+        SetBusy(b, false);
+        host.Run(1);
+        Assert.Equal(ProcessorGovernor.AlonePeriodNs, a.Governor.Look(host.NowNs));
+        Assert.Equal(-1, b.Governor.Look(host.NowNs));
+
+        SetBusy(limited, true);
+        SetBusy(a, false);
+        host.Run(1);
+        Assert.Equal(ProcessorGovernor.PeriodNs, limited.Governor.Look(host.NowNs));
+    }
+
+    [Fact]
+    public async Task Group_DisposedBeforeItsMachine_LeavesTheMachineRunning()
+    {
+        using HostModel host = new(processors: 1);
+        ModelMachine first = host.Add(10_000, 1), second = host.Add(1, 1);
+        host.Run(1);
+        Assert.True(second.Lanes[0].IsHeld);
+        host.Dispose();
+
+        using GovernorThread thread = new(second.Governor);
+        await Task.Run(() => SpinWait.SpinUntil(() => !second.Lanes[0].IsHeld, TimeSpan.FromSeconds(30)));
+
+        Assert.False(second.Lanes[0].IsHeld);
+        Assert.False(first.Lanes[0].IsHeld);
     }
 
     private static void SetBusy(ModelMachine machine, bool busy)
