@@ -7,6 +7,8 @@ namespace Doppel.Cli.Pulling;
 /// <summary>Shows a pull on standard error: a progress bar on a terminal, one line for each step elsewhere.</summary>
 internal static class PullDisplay
 {
+    private const int LongestDetail = 40;
+
     /// <summary>The image, pulled if it is not there; nothing is shown if it is.</summary>
     internal static async Task<Image> GetAsync(ImageStore store, string name, CancellationToken cancellation)
         => store.Find(name) ?? await ShowAsync(progress => store.GetAsync(name, progress, cancellation));
@@ -65,7 +67,9 @@ internal static class PullDisplay
                     foreach (ProgressTask earlier in _tasks.Values) earlier.Value = earlier.MaxValue;
                     task = _tasks[value.Step] = context.AddTask(Markup.Escape(Describe(value.Step)), maxValue: 1);
                 }
-                task.Description = Markup.Escape($"{Describe(value.Step)} {value.Detail}");
+                // A line of the guest's may be long, and hold what moves the cursor.
+                string detail = new([.. value.Detail.Where(static c => !char.IsControl(c)).Take(LongestDetail)]);
+                task.Description = Markup.Escape($"{Describe(value.Step)} {detail}");
                 task.IsIndeterminate = value.Fraction is null;
                 task.Value = value.Fraction ?? 0;
             }

@@ -23,8 +23,8 @@ internal static class AptConfiguration
             Dir::State::extended_states "{{folder}}/extended_states";
             Dir::Cache "{{folder}}/";
             Dir::Cache::archives "{{folder}}/archives/";
-            Dir::Cache::pkgcache "";
-            Dir::Cache::srcpkgcache "";
+            Dir::Cache::pkgcache "{{folder}}/pkgcache.bin";
+            Dir::Cache::srcpkgcache "{{folder}}/srcpkgcache.bin";
             Dir::Etc::sourcelist "{{folder}}/debian.sources";
             Dir::Etc::sourceparts "/dev/null";
             Dir::Etc::preferences "/dev/null";

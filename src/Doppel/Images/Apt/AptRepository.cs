@@ -91,8 +91,19 @@ internal sealed class AptRepository
     /// <exception cref="AptException">There is no such package, or not all of them can be installed together.</exception>
     public async Task<IReadOnlyList<AptOperation>> PlanAsync(IReadOnlyList<string> names, bool recommends, CancellationToken cancellation)
     {
-        string text = await HostProcess.RunAsync(_tools.AptGet, ["-c", _configuration, "-q=2", "--simulate", "--no-remove", "-o",
-            $"APT::Install-Recommends={(recommends ? "true" : "false")}", "install", .. names], cancellation).ConfigureAwait(false);
+        string text = "";
+        try
+        {
+            await HostProcess.RunAsync(_tools.AptGet, ["-c", _configuration, "-q=1", "--simulate", "--no-remove", "-o",
+                $"APT::Install-Recommends={(recommends ? "true" : "false")}", "install", .. names],
+                async reader => text = await reader.ReadToEndAsync(cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+        }
+        catch (AptException e)
+        {
+            // What cannot be installed together apt says on its standard output, behind a paragraph of advice.
+            int unmet = text.IndexOf("The following packages have unmet dependencies", StringComparison.Ordinal);
+            throw unmet < 0 ? e : new AptException($"{text[unmet..].Trim()}\n{e.Message}", e);
+        }
         // "Inst name (version archive [arch])", "Conf name (...)"; a shared name is written with its architecture.
         return [.. text.Split('\n').Select(static line => line.Split(' ')).Where(static words => words is ["Inst" or "Conf", _, ..])
             .Select(static words => new AptOperation(words[0] == "Inst", words[1].Split(':')[0]))];
