@@ -1,3 +1,4 @@
+using Doppel.Devices.Backends.Block.Foreign;
 using Doppel.Devices.Backends.Block.Qcow2;
 using Doppel.Host;
 
@@ -44,9 +45,31 @@ public static class DiskImage
         {
             case DiskFormat.Raw: return new RawFileBackend(path, options.ReadOnly, options.Cache);
             case DiskFormat.Qcow2: return OpenQcow2(path, options, above);
-            default: throw new DiskImageException($"{path}: images of the format {DiskFormats.NameOf(format)} can not be used; convert it with `qemu-img convert -O qcow2`");
+            default: return OpenForeign(path, format, options);
         }
     }
+
+    private static ForeignImage OpenForeign(string path, DiskFormat format, DiskImageOptions options)
+    {
+        if (!options.ReadOnly) throw new DiskImageException($"{path} is a {DiskFormats.NameOf(format)} image, which can only be read: add ro or snapshot=on, or convert it with `doppel disk convert -O qcow2`");
+        HostImageFile file = HostImageFile.Open(path, writable: false, options.Cache);
+        try
+        {
+            return new ForeignImage(file, LayoutOf(file, format));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    internal static IForeignLayout LayoutOf(IImageFile file, DiskFormat format) => format switch
+    {
+        DiskFormat.Vhd => new VhdLayout(file),
+        DiskFormat.Vmdk => new VmdkLayout(file),
+        _ => new VdiLayout(file),
+    };
 
     private static Qcow2Image OpenQcow2(string path, DiskImageOptions options, IReadOnlyList<string> above)
     {
