@@ -49,6 +49,39 @@ public sealed class DiskTests
         Assert.All(counts, static c => Assert.Equal(0, c.GetProperty("writes").GetProperty("requests").GetInt64()));
     }
 
+    [ToolFact("mkfs.ext4", "e2fsck", "qemu-img", "apt-get")]
+    public async Task Qcow2_WrittenByAGuest_IsCleanInsideAndOutside()
+    {
+        using TemporaryFolder folder = new();
+        string raw = await MakeDiskAsync(folder), disk = folder.File("disk.qcow2");
+        Assert.Equal(0, (await DoppelCli.RunAsync("disk", "convert", "-c", raw, disk)).Status);
+        CliResult first = await OnDiskAsync(disk, $"{Mount} && for i in $(seq 40); do dd if=/dev/urandom of=/mnt/f$i bs=16k count=$i 2>/dev/null; done && rm /mnt/f1* && sync && fstrim /mnt && cat /mnt/f* | sha256sum && umount /mnt");
+        Assert.Equal((0, ""), (first.Status, first.ErrorText));
+        (int status, string report) = await Tool.RunAsync("qemu-img", "check", disk);
+        Assert.True(status == 0, report);
+        CliResult second = await OnDiskAsync(disk + ",snapshot=on", $"{Mount} && cat /mnt/f* | sha256sum && rm /mnt/f* && umount /mnt");
+        Assert.Equal(first.OutputText, second.OutputText);
+        Assert.Equal(0, (await Tool.RunAsync("qemu-img", "convert", "-O", "raw", disk, raw)).Status);
+        Assert.Equal(0, (await Tool.RunAsync("e2fsck", "-fn", raw)).Status);
+        CliResult third = await OnDiskAsync(raw, $"{Mount} && cat /mnt/f* | sha256sum");
+        Assert.Equal(first.OutputText, third.OutputText);
+    }
+
+    [ToolFact("mkfs.ext4", "apt-get")]
+    public async Task Page_EveryCommand_Works()
+    {
+        await using MachineShed shed = new();
+
+        string output = await DocumentationPage.RunAsync(shed, "disks.md", fewestBlocks: 6);
+
+        Assert.Equal(["kept", "mine", "mine"], output.Split('\n').Where(static l => l is "kept" or "mine"));
+        Assert.Contains("as it should be", output, StringComparison.Ordinal);
+        Assert.Contains("backing file    data.qcow2", output, StringComparison.Ordinal);
+        Assert.Contains("small.qcow2: no problems", output, StringComparison.Ordinal);
+        Assert.Contains("small.qcow2: 7 GiB", output, StringComparison.Ordinal);
+        Assert.Contains("\"virtual-size\": 7516192768", output, StringComparison.Ordinal);
+    }
+
     private static async Task<string> MakeDiskAsync(TemporaryFolder folder)
     {
         string disk = folder.File("disk.img");
