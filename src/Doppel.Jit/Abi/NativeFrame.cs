@@ -156,7 +156,7 @@ internal struct NextPageEntry
     internal ulong Next;
 
     /// <summary>Entries of the cache.</summary>
-    internal const int Entries = 64;
+    internal const int Entries = 256;
 
     internal const int CacheBytes = Entries * 16;
 }

@@ -29,6 +29,10 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
                 Asm.CmpByte(Context(Layout.FloatReady), 0);
                 Asm.Jcc(Cond.E, ColdInterpret(inst));
                 return true;
+            case IrOp.FloatReadGuard:
+                Asm.Test(false, Context(Layout.Control.Offset), (int)Layout.Control.Field);
+                Asm.Jcc(Cond.E, ColdInterpret(inst));
+                return true;
             case IrOp.RoundingGuard:
                 Asm.Op(Alu.Cmp, false, Context(Layout.RoundingMode), (int)inst.Imm);
                 Asm.Jcc(Cond.Ne, ColdInterpret(inst));

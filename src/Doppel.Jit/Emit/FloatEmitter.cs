@@ -36,7 +36,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
             case IrOp.FloatCopySign or IrOp.FloatCopySignNegated or IrOp.FloatXorSign: EmitSign(inst); return true;
             case IrOp.FloatEqual or IrOp.FloatLess or IrOp.FloatLessEqual: EmitCompare(inst); return true;
             case IrOp.FloatMin or IrOp.FloatMax: EmitMinMax(inst); return true;
-            case IrOp.FloatReadFlags: EmitReadFlags(inst.Dst); return true;
+            case IrOp.FloatReadFlags: EmitReadFlags(inst.Dst, withRounding: inst.Imm != 0); return true;
             case IrOp.FloatWriteFlags: EmitWriteFlags(inst); return true;
             default: return TryEmitConversion(inst);
         }
@@ -57,7 +57,7 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
 
     private Mem Field(int offset) => Context(Layout.Frame + offset);
 
-    private void EmitReadFlags(short dst)
+    private void EmitReadFlags(short dst, bool withRounding = false)
     {
         Mem scratch = Field(NativeFrame.MxcsrScratchAt);
         Asm.Stmxcsr(scratch);
@@ -65,6 +65,12 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
         Asm.Op(Alu.And, false, Rax, NativeFrame.FlagTableBytes - 1);
         Asm.Load(1, false, Rax, new Mem(HomeMap.Context, Layout.Frame + NativeFrame.FlagTableAt, Rax));
         Asm.Op(Alu.Or, false, Rax, Context(Layout.AccruedFlags));
+        if (withRounding)
+        {
+            Asm.Load(4, false, Rcx, Context(Layout.RoundingMode));
+            Asm.ShiftImm(Shift.Shl, false, Rcx, 5);
+            Asm.Op(Alu.Or, false, Rax, Rcx);
+        }
         Write(dst, Rax);
     }
 
@@ -310,8 +316,10 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
         var rounding = (IrRounding)inst.Imm;
         if (!inst.Signed)
         {
-            // Sign and exponent, as one number: of two to the 63rd on, of NaNs and of negative numbers the host knows nothing.
-            (int fraction, int limit) = isDouble ? (52, 1023 + 63) : (23, 127 + 63);
+            // Sign and exponent, as one number: of two to the 63rd on, of NaNs and of negative numbers the host knows nothing. What rounds up to
+            // two to the 32nd must raise no flag but that it is invalid.
+            int bits = !inst.Word ? 63 : rounding == IrRounding.Truncate ? 32 : 31;
+            (int fraction, int limit) = isDouble ? (52, 1023 + bits) : (23, 127 + bits);
             Asm.MoveFromXmm(isDouble, Rax, a);
             Asm.ShiftImm(Shift.Shr, isDouble, Rax, fraction);
             Asm.Op(Alu.Cmp, false, Rax, limit);
@@ -322,8 +330,9 @@ internal sealed class FloatEmitter(Assembler asm, ContextLayout layout, HomeMap 
             Asm.RoundScalar(isDouble, X1, a, a, rounding - IrRounding.Nearest);
             a = X1;
         }
-        Asm.ConvertToInt(rounding != IrRounding.Dynamic, isDouble, !inst.Word, Rax, a);
-        Asm.Op(Alu.Cmp, !inst.Word, Rax, 1);
+        bool wide = !inst.Word || !inst.Signed;
+        Asm.ConvertToInt(rounding != IrRounding.Dynamic, isDouble, wide, Rax, a);
+        Asm.Op(Alu.Cmp, wide, Rax, 1);
         Asm.Jcc(Cond.O, control.ColdInterpret(inst));
         if (rounding == IrRounding.NearestAway) EmitAway(isDouble, a);
         if (inst.Dst < 0) return;

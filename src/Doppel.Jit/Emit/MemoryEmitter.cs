@@ -28,6 +28,10 @@ internal class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes,
             case IrOp.AtomicAnd: EmitFetchLogic(inst, Alu.And); return true;
             case IrOp.AtomicOr: EmitFetchLogic(inst, Alu.Or); return true;
             case IrOp.AtomicXor: EmitFetchLogic(inst, Alu.Xor); return true;
+            case IrOp.AtomicMin: EmitFetchSelect(inst, Cond.L); return true;
+            case IrOp.AtomicMax: EmitFetchSelect(inst, Cond.G); return true;
+            case IrOp.AtomicMinUnsigned: EmitFetchSelect(inst, Cond.B); return true;
+            case IrOp.AtomicMaxUnsigned: EmitFetchSelect(inst, Cond.A); return true;
             case IrOp.LoadReserved: EmitLoadReserved(inst); return true;
             case IrOp.ZeroBlock: EmitZeroBlock(inst); return true;
             case IrOp.StoreConditional: EmitStoreConditional(inst); return true;
@@ -107,6 +111,23 @@ internal class MemoryEmitter(Assembler asm, ContextLayout layout, HomeMap homes,
         if (inst.B < 0) Asm.Op(op, wide, Rdx, 0);
         else if (Homes.HasRegister(inst.B)) Asm.Op(op, wide, Rdx, Homes.IntegerOf(inst.B));
         else Asm.Op(op, wide, Rdx, Homes.PlaceOf(inst.B));
+        Asm.CmpXchg(wide, Layout.Shared, new Mem(Rcx), Rdx);
+        Asm.Jcc(Cond.Ne, again);
+        WriteOld(inst, Rax);
+    }
+
+    // The old value stays where it is in the relation to the operand.
+    private void EmitFetchSelect(in IrInst inst, Cond stays)
+    {
+        EmitProbe(inst, write: true, atomic: true);
+        bool wide = inst.Size == 8;
+        Asm.Mov(true, Rcx, Rax);
+        Asm.Load(inst.Size, true, Rax, new Mem(Rcx));
+        Label again = Asm.NewLabel();
+        Asm.Bind(again);
+        ReadInto(inst.B, Rdx);
+        Asm.Op(Alu.Cmp, wide, Rax, Rdx);
+        Asm.Cmov(stays, true, Rdx, Rax);
         Asm.CmpXchg(wide, Layout.Shared, new Mem(Rcx), Rdx);
         Asm.Jcc(Cond.Ne, again);
         WriteOld(inst, Rax);

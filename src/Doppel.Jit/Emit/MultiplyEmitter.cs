@@ -1,12 +1,16 @@
+using System.Runtime.Intrinsics.X86;
 using Doppel.Jit.Allocation;
 using Doppel.Jit.Ir;
 using Doppel.Jit.X64;
 
 namespace Doppel.Jit.Emit;
 
-/// <summary>Emits multiplication and division. Division by zero and overflow give values, never traps.</summary>
+/// <summary>Emits multiplication, with and without carries, and division. Division by zero and overflow give values, never traps.</summary>
 internal sealed class MultiplyEmitter(Assembler asm, ContextLayout layout, HomeMap homes) : EmitterBase(asm, layout, homes)
 {
+    /// <summary>True if the host multiplies without carries, which not every x86-64-v3 processor must.</summary>
+    internal static bool HasCarryless => Pclmulqdq.IsSupported;
+
     internal bool TryEmit(in IrInst inst)
     {
         switch (inst.Op)
@@ -15,6 +19,7 @@ internal sealed class MultiplyEmitter(Assembler asm, ContextLayout layout, HomeM
             case IrOp.MulHighSigned: EmitMulHigh(inst, Unary.Imul); return true;
             case IrOp.MulHighUnsigned: EmitMulHigh(inst, Unary.Mul); return true;
             case IrOp.MulHighSignedUnsigned: EmitMulHighMixed(inst); return true;
+            case IrOp.CarrylessMul or IrOp.CarrylessMulHigh or IrOp.CarrylessMulReversed: EmitCarryless(inst); return true;
             case IrOp.DivSigned: EmitDivide(inst, signed: true, remainder: false); return true;
             case IrOp.DivUnsigned: EmitDivide(inst, signed: false, remainder: false); return true;
             case IrOp.RemSigned: EmitDivide(inst, signed: true, remainder: true); return true;
@@ -53,6 +58,23 @@ internal sealed class MultiplyEmitter(Assembler asm, ContextLayout layout, HomeM
         Asm.Op(Alu.And, true, Rax, b);
         Asm.Op(Alu.Sub, true, Rdx, Rax);
         Write(inst.Dst, Rdx);
+    }
+
+    private void EmitCarryless(in IrInst inst)
+    {
+        Asm.MoveToXmm(true, X0, Read(inst.A, Rax));
+        Asm.MoveToXmm(true, X1, Read(inst.B, Rax));
+        Asm.MultiplyCarryless(X0, X0, X1);
+        if (inst.Op == IrOp.CarrylessMul) Asm.MoveFromXmm(true, Rax, X0);
+        else Asm.MoveUpperFromXmm(Rax, X0);
+        if (inst.Op == IrOp.CarrylessMulReversed)
+        {
+            // The two halves, shifted left by one; of the lower one only the top bit counts.
+            Asm.MoveFromXmm(true, Rcx, X0);
+            Asm.Op(Alu.Add, true, Rcx, Rcx);
+            Asm.Op(Alu.Adc, true, Rax, Rax);
+        }
+        Write(inst.Dst, Rax);
     }
 
     private void EmitDivide(in IrInst inst, bool signed, bool remainder)

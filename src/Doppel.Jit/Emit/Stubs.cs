@@ -164,6 +164,7 @@ internal sealed record Stubs
             Asm.Align(16);
             nint entry = Asm.Here;
             Label fail = Asm.NewLabel();
+            EmitMisaligned();
             Asm.Push(Rdx);
             StoreHomes();
             Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
@@ -189,12 +190,42 @@ internal sealed record Stubs
             return entry;
         }
 
+        // An access that misses for its alignment only, whose entry is at rcx, is done at once unless it may leave the page. Atomics need more.
+        private void EmitMisaligned()
+        {
+            const int PageSize = 4096, LongestAccess = 8;
+            if (!Layout.Has(CompilerFeatures.InlineTlb)) return;
+            Label read = Asm.NewLabel(), compare = Asm.NewLabel(), miss = Asm.NewLabel();
+            Asm.Push(Rdx);
+            Asm.Test(false, Rdx, NativeFrame.PackedAtomic);
+            Asm.Jcc(Cond.Ne, miss, isShort: true);
+            Asm.Test(false, Rdx, NativeFrame.PackedWrite);
+            Asm.Jcc(Cond.E, read, isShort: true);
+            Asm.Load(8, false, Rdx, new Mem(Rcx, Layout.TlbWriteTag));
+            Asm.Jmp(compare, isShort: true);
+            Asm.Bind(read);
+            Asm.Load(8, false, Rdx, new Mem(Rcx, Layout.TlbReadTag));
+            Asm.Bind(compare);
+            // Nothing but the offset is left of the address if the page is the entry's. A tag that no page has is odd.
+            Asm.Test(false, Rdx, PageSize - 1);
+            Asm.Jcc(Cond.Ne, miss, isShort: true);
+            Asm.Op(Alu.Xor, true, Rdx, Rax);
+            Asm.Op(Alu.Cmp, true, Rdx, PageSize - LongestAccess);
+            Asm.Jcc(Cond.A, miss, isShort: true);
+            Asm.Op(Alu.Add, true, Rax, new Mem(Rcx, Layout.TlbAddend));
+            Asm.Op(Alu.Add, true, Gpr.Rsp, sizeof(ulong));
+            Asm.Ret();
+            Asm.Bind(miss);
+            Asm.Pop(Rdx);
+        }
+
         private nint EmitFillKeep()
         {
             const int FloatBytes = 14 * 8, Padding = 8;
             Gpr[] kept = [Gpr.Rsi, Gpr.Rdi, Gpr.R8, Gpr.R9, Gpr.R10, Gpr.R11];
             Asm.Align(16);
             nint entry = Asm.Here;
+            EmitMisaligned();
             foreach (Gpr register in kept) Asm.Push(register);
             Asm.Op(Alu.Sub, true, Gpr.Rsp, FloatBytes + Padding);
             for (int i = 0; i < 14; i++) Asm.StoreXmm(true, new Mem(Gpr.Rsp, i * 8), (Xmm)(i + 2));

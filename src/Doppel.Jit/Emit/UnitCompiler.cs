@@ -17,6 +17,7 @@ internal sealed class UnitCompiler
     private readonly MemoryEmitter _memory;
     private readonly ControlEmitter _control;
     private readonly FloatEmitter _float;
+    private readonly FloatClassEmitter _class;
     private readonly SystemEmitter _system;
 
     internal UnitCompiler(Assembler asm, ContextLayout layout, HomeMap homes, Stubs stubs)
@@ -28,6 +29,7 @@ internal sealed class UnitCompiler
         _memory = new MemoryEmitter(asm, layout, homes, _unit);
         _control = new ControlEmitter(asm, layout, homes, _unit, stubs);
         _float = new FloatEmitter(asm, layout, homes, _unit, _control);
+        _class = new FloatClassEmitter(asm, layout, homes);
         _system = new SystemEmitter(asm, layout, homes, _control);
     }
 
@@ -57,7 +59,7 @@ internal sealed class UnitCompiler
     {
         if (inst.Op == IrOp.LoadFloat) _float.Loaded(inst);
         bool done = _integer.TryEmit(inst) || _memory.TryEmit(inst) || _control.TryEmit(inst) || _multiply.TryEmit(inst) || _float.TryEmit(inst)
-            || _system.TryEmit(inst);
+            || _class.TryEmit(inst) || _system.TryEmit(inst);
         if (!done) throw new InvalidOperationException($"no emitter for {inst.Op}");
     }
 }

@@ -14,6 +14,9 @@ internal enum IrOp : byte
     DivSigned, DivUnsigned, RemSigned, RemUnsigned, SetLess, SetLessUnsigned,
     AndNot, OrNot, XorNot, Min, MinUnsigned, Max, MaxUnsigned, Rol, Ror,
 
+    /// <summary>Dst = the low half, the high half, or bits 126 to 63 of the product of A and B, both slots, without carries.</summary>
+    CarrylessMul, CarrylessMulHigh, CarrylessMulReversed,
+
     /// <summary>Dst = A with the bit changed whose number is the low six bits of B, a slot.</summary>
     BitSet, BitClear, BitInvert,
 
@@ -85,7 +88,10 @@ internal enum IrOp : byte
     /// <summary>Goes to the interpreter unless floating point is usable and the rounding mode is one the host knows.</summary>
     FloatGuard,
 
-    /// <summary>Dst = accrued flags, both those of the host's unit and those in the context.</summary>
+    /// <summary>Goes to the interpreter while floating-point registers may not even be read.</summary>
+    FloatReadGuard,
+
+    /// <summary>Dst = accrued flags, both those of the host's unit and those in the context; with Imm 1 the rounding mode from bit 5 on, too.</summary>
     FloatReadFlags,
 
     /// <summary>Accrued flags = low five bits of A, or Imm; Dst = their old value if there is one.</summary>
@@ -111,6 +117,12 @@ internal enum IrOp : byte
     /// <summary>Dst = bits of A (float), sign-extended from Size.</summary>
     FloatToBits,
 
+    /// <summary>
+    /// Dst = one bit that tells what A (float, Size) is, from bit 0: negative infinity, normal, subnormal, zero; positive zero, subnormal,
+    /// normal, infinity; signalling NaN, quiet NaN.
+    /// </summary>
+    FloatClass,
+
     /// <summary>Dst = the 64 bits at context offset Imm, or as many bytes as Size says, zero-extended.</summary>
     ContextRead,
 
@@ -124,7 +136,7 @@ internal enum IrOp : byte
     ControlWrite,
 }
 
-/// <summary>How <see cref="IrOp.FloatToInt"/> rounds; those from <see cref="Nearest"/> on are for 64 bits.</summary>
+/// <summary>How <see cref="IrOp.FloatToInt"/> rounds; those from <see cref="Nearest"/> on are not for signed 32 bits.</summary>
 internal enum IrRounding
 {
     Dynamic,

@@ -24,6 +24,7 @@ internal sealed class RegionCompiler
     private readonly RegionMemory _memory;
     private readonly RegionControl _control;
     private readonly FloatEmitter _float;
+    private readonly FloatClassEmitter _class;
     private readonly SystemEmitter _system;
 
     internal RegionCompiler(Assembler asm, ContextLayout layout, Stubs stubs)
@@ -37,6 +38,7 @@ internal sealed class RegionCompiler
         _control = new RegionControl(asm, layout, _emission, stubs);
         _memory = new RegionMemory(asm, layout, _emission);
         _float = new FloatEmitter(asm, layout, map, _emission.Unit, _control);
+        _class = new FloatClassEmitter(asm, layout, map);
         _system = new SystemEmitter(asm, layout, map, _control);
     }
 
@@ -187,7 +189,7 @@ internal sealed class RegionCompiler
     {
         if (inst.Op == IrOp.LoadFloat) _float.Loaded(inst);
         bool done = _integer.TryEmit(inst) || _memory.TryEmit(inst) || _control.TryEmit(inst) || _multiply.TryEmit(inst) || _float.TryEmit(inst)
-            || _system.TryEmit(inst);
+            || _class.TryEmit(inst) || _system.TryEmit(inst);
         if (!done) throw new InvalidOperationException($"no emitter for {inst.Op}");
     }
 }

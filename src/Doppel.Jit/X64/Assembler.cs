@@ -37,6 +37,12 @@ internal sealed class Assembler : Encoder
         Int32(imm);
     }
 
+    internal void Test(bool wide, Mem mem, int imm)
+    {
+        EncodeRm(wide, 0xF7, 0, mem);
+        Int32(imm);
+    }
+
     internal void Mov(bool wide, Gpr dst, Gpr src) => EncodeRr(wide, 0x8B, (int)dst, (int)src);
 
     /// <summary>Loads a constant with the shortest form; leaves the flags alone.</summary>

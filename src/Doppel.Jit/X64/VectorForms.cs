@@ -48,6 +48,20 @@ internal static class VectorForms
     internal static void MoveFromXmm(this Assembler asm, bool wide, Gpr dst, Xmm src) =>
         asm.VexRr(new VexOp(0x7E, 1, 1, wide), (int)src, 0, (int)dst);
 
+    /// <summary>dst = upper 64 bits of src.</summary>
+    internal static void MoveUpperFromXmm(this Assembler asm, Gpr dst, Xmm src)
+    {
+        asm.VexRr(new VexOp(0x16, 3, 1, true), (int)src, 0, (int)dst);
+        asm.Byte(1);
+    }
+
+    /// <summary>PCLMULQDQ: dst = product, without carries, of the lower 64 bits of a and b.</summary>
+    internal static void MultiplyCarryless(this Assembler asm, Xmm dst, Xmm a, Xmm b)
+    {
+        asm.VexRr(new VexOp(0x44, 3, 1), (int)dst, (int)a, (int)b);
+        asm.Byte(0);
+    }
+
     /// <summary>Compares into ZF, PF and CF. A signalling compare raises the invalid flag for every NaN, a quiet one for signalling NaNs.</summary>
     internal static void CompareXmm(this Assembler asm, bool signalling, bool isDouble, Xmm a, Xmm b) =>
         asm.VexRr(new VexOp((byte)(signalling ? 0x2F : 0x2E), 1, (byte)(isDouble ? 1 : 0)), (int)a, 0, (int)b);

@@ -33,6 +33,14 @@ internal sealed class FloatLifter(UnitBuilder builder)
         builder.FloatChecked = true;
     }
 
+    // Stores and moves to integer registers leave the state as it is: they may run while FS is Initial or Clean (privileged manual, 3.1.6.6).
+    private void GuardRead()
+    {
+        if (builder.FloatChecked || builder.FloatReadChecked) return;
+        builder.Add(IrOp.FloatReadGuard);
+        builder.FloatReadChecked = true;
+    }
+
     // The host rounds as frm says; an instruction that names another mode is the interpreter's.
     private bool TryGuardRounding(in Operands o)
     {
@@ -42,10 +50,10 @@ internal sealed class FloatLifter(UnitBuilder builder)
         return true;
     }
 
-    // Reading frm, and CSRRS, CSRRW and CSRRWI of fflags, which isless() and much of libm use. Other CSRs are the interpreter's.
+    // Reading frm and fcsr, and CSRRS, CSRRW and CSRRWI of fflags, which isless() and much of libm use. Other CSRs are the interpreter's.
     private bool LiftFlags(in Operands o)
     {
-        const uint Fflags = 1, Frm = 2, Write = 1, Set = 2, WriteImmediate = 5;
+        const uint Fflags = 1, Frm = 2, Fcsr = 3, Write = 1, Set = 2, WriteImmediate = 5;
         if (o.Word >> 20 == Frm && o.Funct3 == Set && o.Rs1 == 0)
         {
             Guard();
@@ -55,14 +63,13 @@ internal sealed class FloatLifter(UnitBuilder builder)
             read.Size = sizeof(uint);
             return true;
         }
-        if (o.Word >> 20 != Fflags) return false;
-        if (o.Funct3 == Set && o.Rs1 == 0)
+        if (o.Word >> 20 is (Fflags or Fcsr) and var number && o.Funct3 == Set && o.Rs1 == 0)
         {
             Guard();
-            if (o.Rd != 0) builder.AddWriting(IrOp.FloatReadFlags, o.Rd);
+            if (o.Rd != 0) builder.AddWriting(IrOp.FloatReadFlags, o.Rd).Imm = number == Fcsr ? 1 : 0;
             return true;
         }
-        if (o.Funct3 is not (Write or WriteImmediate)) return false;
+        if (o.Word >> 20 != Fflags || o.Funct3 is not (Write or WriteImmediate)) return false;
         Guard();
         ref IrInst inst = ref builder.AddWriting(IrOp.FloatWriteFlags, o.Rd);
         if (o.Funct3 == Write) inst.A = UnitBuilder.Source(o.Rs1);
@@ -81,7 +88,7 @@ internal sealed class FloatLifter(UnitBuilder builder)
     private bool LiftStore(in Operands o)
     {
         if (o.Funct3 is not (2 or 3)) return false;
-        Guard();
+        GuardRead();
         builder.AddAccess(IrOp.StoreFloat, o.Rs1, o.ImmS, 1 << (int)o.Funct3).B = Slot(o.Rs2);
         return true;
     }
@@ -119,7 +126,8 @@ internal sealed class FloatLifter(UnitBuilder builder)
             case 8: return LiftConvert(o, format);
             case 0x18: return LiftToInt(o, format);
             case 0x1A: return LiftFromInt(o, format);
-            case 0x1C when o.Rs2 == 0 && o.Funct3 == 0: return LiftToBits(o, format);
+            case 0x1C when o.Rs2 == 0 && o.Funct3 == 0: return LiftToInteger(o, IrOp.FloatToBits, format);
+            case 0x1C when o.Rs2 == 0 && o.Funct3 == 1: return LiftToInteger(o, IrOp.FloatClass, format);
             case 0x1E when o.Rs2 == 0 && o.Funct3 == 0: return LiftFromBits(o, format);
             default: return false;
         }
@@ -169,19 +177,18 @@ internal sealed class FloatLifter(UnitBuilder builder)
         return true;
     }
 
-    // The unsigned 32 bits have a range that the host cannot check.
     private bool LiftToInt(in Operands o, uint format)
     {
-        const uint Word = 0, UnsignedWord = 1, Long = 2;
+        const uint Word = 0, Long = 2;
         IrRounding rounding = o.Funct3 == RoundTowardZero ? IrRounding.Truncate : IrRounding.Dynamic;
-        if (o.Rs2 > 3 || o.Rs2 == UnsignedWord) return false;
+        if (o.Rs2 > 3) return false;
         if (o.Rs2 != Word && o.Funct3 <= RoundMaxMagnitude) rounding = s_roundings[o.Funct3];
         if (rounding != IrRounding.Dynamic) Guard();
         else if (!TryGuardRounding(o)) return false;
         builder.Forget(o.Rd);
         ref IrInst inst = ref AddFloat(IrOp.FloatToInt, o, format);
         inst.Dst = UnitBuilder.Destination(o.Rd);
-        inst.Word = o.Rs2 == Word;
+        inst.Word = o.Rs2 < Long;
         inst.Signed = o.Rs2 is Word or Long;
         inst.Imm = (long)rounding;
         return true;
@@ -202,11 +209,12 @@ internal sealed class FloatLifter(UnitBuilder builder)
         return true;
     }
 
-    private bool LiftToBits(in Operands o, uint format)
+    // FMV.X and FCLASS.
+    private bool LiftToInteger(in Operands o, IrOp op, uint format)
     {
-        Guard();
+        GuardRead();
         builder.Forget(o.Rd);
-        AddFloat(IrOp.FloatToBits, o, format).Dst = UnitBuilder.Destination(o.Rd);
+        AddFloat(op, o, format).Dst = UnitBuilder.Destination(o.Rd);
         return true;
     }
 

@@ -1,8 +1,9 @@
+using Doppel.Jit.Emit;
 using Doppel.Jit.Ir;
 
 namespace Doppel.RiscV.Translate;
 
-/// <summary>Lifts the integer register instructions of I, M, Zba, Zbb, Zbs and Zicond. False means that the interpreter must do it.</summary>
+/// <summary>Lifts the integer register instructions of I, M, Zba, Zbb, Zbc, Zbs and Zicond. False means that the interpreter must do it.</summary>
 internal static class IntegerLifter
 {
     internal static bool LiftOpImm(UnitBuilder b, in Operands o)
@@ -118,6 +119,9 @@ internal static class IntegerLifter
             (0x20, 7) => IrOp.AndNot,
             (0x20, 6) => IrOp.OrNot,
             (0x20, 4) => IrOp.XorNot,
+            (5, 1) when MultiplyEmitter.HasCarryless => IrOp.CarrylessMul,
+            (5, 2) when MultiplyEmitter.HasCarryless => IrOp.CarrylessMulReversed,
+            (5, 3) when MultiplyEmitter.HasCarryless => IrOp.CarrylessMulHigh,
             (5, 4) => IrOp.Min,
             (5, 5) => IrOp.MinUnsigned,
             (5, 6) => IrOp.Max,

@@ -292,6 +292,10 @@ internal sealed class Lifter
             4 => IrOp.AtomicXor,
             8 => IrOp.AtomicOr,
             12 => IrOp.AtomicAnd,
+            16 => IrOp.AtomicMin,
+            20 => IrOp.AtomicMax,
+            24 => IrOp.AtomicMinUnsigned,
+            28 => IrOp.AtomicMaxUnsigned,
             _ => IrOp.Nop,
         };
         if (op == IrOp.Nop || !_options.Has(JitFeatures.Atomics)) return false;

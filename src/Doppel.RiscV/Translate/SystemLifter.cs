@@ -65,7 +65,7 @@ internal sealed class SystemLifter(UnitBuilder builder)
         else if (isConstant) inst.Imm = constant;
         else inst.A = UnitBuilder.Source(o.Rs1);
         // FS may have changed.
-        builder.FloatChecked = false;
+        builder.FloatChecked = builder.FloatReadChecked = false;
         return true;
     }
 

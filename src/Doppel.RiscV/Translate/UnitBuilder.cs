@@ -28,6 +28,9 @@ internal sealed class UnitBuilder
     /// <summary>True once the unit has checked that floating point may run on the host.</summary>
     internal bool FloatChecked { get; set; }
 
+    /// <summary>True once the unit has checked that floating-point registers may be read.</summary>
+    internal bool FloatReadChecked { get; set; }
+
     /// <summary>True after an operation that always leaves the unit.</summary>
     internal bool IsClosed { get; private set; }
 
@@ -36,7 +39,7 @@ internal sealed class UnitBuilder
         Unit = unit;
         unit.Begin(offset, mode);
         _constants = _codeRelative = 0;
-        FloatChecked = false;
+        FloatChecked = FloatReadChecked = false;
         IsClosed = false;
     }
 

@@ -6,7 +6,7 @@ namespace Doppel.IsaTests.Directed;
 /// <summary>Conversions with a rounding mode of their own, minimum and maximum (unprivileged manual, F and D), with the flags that they raise.</summary>
 public sealed class ConversionTests
 {
-    private const ulong Inexact = 1, Invalid = 16, NegativeZero = 1UL << 63;
+    private const ulong Inexact = 1, Invalid = 16, NegativeZero = 1UL << 63, Word31 = 0xFFFF_FFFF_8000_0000;
 
     // Rounding mode, operand, result, flags: of fcvt.l.d.
     private static readonly (string Mode, double Value, long Result, ulong Flags)[] s_toLong =
@@ -52,6 +52,54 @@ public sealed class ConversionTests
         hart.Run("csrwi fflags, 0; fmv.d.x ft0, a1; fcvt.lu.d a0, ft0, rtz; csrr a2, fflags");
 
         Assert.Equal((value, result, flags), (value, hart["a0"], hart["a2"]));
+    }
+
+    // Rounding mode, operand, result, flags: of fcvt.wu.d, whose result is sign-extended.
+    private static readonly (string Mode, double Value, ulong Result, ulong Flags)[] s_toUnsignedWord =
+    [
+        ("rtz", 0, 0, 0), ("rtz", 2147483647.9, int.MaxValue, Inexact), ("rtz", 2147483648.0, Word31, 0), ("rtz", 4294967295.5, ulong.MaxValue, Inexact),
+        ("rtz", 4294967296.0, ulong.MaxValue, Invalid), ("rtz", -0.5, 0, Inexact), ("rtz", -1, 0, Invalid), ("rtz", double.NaN, ulong.MaxValue, Invalid),
+        ("rne", 4294967295.5, ulong.MaxValue, Invalid), ("rne", 2147483647.5, Word31, Inexact), ("rup", 0.1, 1, Inexact), ("rup", 2147483647.9, Word31, Inexact),
+        ("rdn", 2147483647.9, int.MaxValue, Inexact), ("rmm", 2.5, 3, Inexact), ("rmm", 2147483647.5, Word31, Inexact), ("dyn", 2.5, 2, Inexact), ("dyn", 3, 3, 0),
+    ];
+
+    public static TheoryData<string, int> ToUnsignedWord => Engines.With(s_toUnsignedWord.Length);
+
+    [Theory]
+    [MemberData(nameof(ToUnsignedWord))]
+    public void ToUnsignedWord_InEachMode_RoundsSaturatesAndRaisesFlags(string engine, int row)
+    {
+        (string mode, double value, ulong result, ulong flags) = s_toUnsignedWord[row];
+        using var hart = new BareHart(engine) { ["a1"] = BitConverter.DoubleToUInt64Bits(value) };
+
+        hart.Run($"csrwi fflags, 0; fmv.d.x ft0, a1; fcvt.wu.d a0, ft0, {mode}; csrr a2, fcsr");
+
+        Assert.Equal((mode, value, result, flags), (mode, value, hart["a0"], hart["a2"]));
+    }
+
+    // Instruction, bits of the operand, number of the bit that is set (F extension, "Single-Precision Floating-Point Classify Instruction").
+    private static readonly (string Code, ulong Bits, int Class)[] s_classes =
+    [
+        ("fclass.d", 0xFFF0_0000_0000_0000, 0), ("fclass.d", 0xC000_0000_0000_0000, 1), ("fclass.d", 0x8010_0000_0000_0000, 1), ("fclass.d", 0x800F_FFFF_FFFF_FFFF, 2),
+        ("fclass.d", 0x8000_0000_0000_0000, 3), ("fclass.d", 0, 4), ("fclass.d", 1, 5), ("fclass.d", 0x7FEF_FFFF_FFFF_FFFF, 6), ("fclass.d", 0x7FF0_0000_0000_0000, 7),
+        ("fclass.d", 0x7FF0_0000_0000_0001, 8), ("fclass.d", 0xFFF7_FFFF_FFFF_FFFF, 8), ("fclass.d", 0x7FF8_0000_0000_0000, 9), ("fclass.d", ulong.MaxValue, 9),
+        ("fclass.s", 0xFFFF_FFFF_FF80_0000, 0), ("fclass.s", 0xFFFF_FFFF_8080_0000, 1), ("fclass.s", 0xFFFF_FFFF_807F_FFFF, 2), ("fclass.s", 0xFFFF_FFFF_8000_0000, 3),
+        ("fclass.s", 0xFFFF_FFFF_0000_0000, 4), ("fclass.s", 0xFFFF_FFFF_0000_0001, 5), ("fclass.s", 0xFFFF_FFFF_3F80_0000, 6), ("fclass.s", 0xFFFF_FFFF_7F80_0000, 7),
+        ("fclass.s", 0xFFFF_FFFF_7FA0_0000, 8), ("fclass.s", 0xFFFF_FFFF_7FC0_0000, 9), ("fclass.s", 0x3F80_0000, 9), ("fclass.s", 0xFFFF_FFFE_3F80_0000, 9),
+    ];
+
+    public static TheoryData<string, int> Classes => Engines.With(s_classes.Length);
+
+    [Theory]
+    [MemberData(nameof(Classes))]
+    public void Class_OfEachKindOfNumber_IsTheManuals(string engine, int row)
+    {
+        (string code, ulong bits, int bit) = s_classes[row];
+        using var hart = new BareHart(engine) { ["a1"] = bits };
+
+        hart.Run($"csrwi fflags, 0; fmv.d.x ft0, a1; fmv.d.x fs11, a1; {code} a0, ft0; {code} a2, fs11; csrr a3, fflags");
+
+        Assert.Equal((code, bits, 1UL << bit, 1UL << bit, 0UL), (code, bits, hart["a0"], hart["a2"], hart["a3"]));
     }
 
     // Instruction, operand, result, flags.

@@ -119,6 +119,23 @@ public sealed class StatusTests
         Assert.Equal((7UL, 0UL, LoadFault), (hart["a0"], hart["a3"], hart.State.Mcause));
     }
 
+    // Initial and Clean; stores and moves to integer registers change nothing, so that FS stays (privileged manual, 3.1.6.6).
+    [Theory]
+    [MemberData(nameof(Unused))]
+    public void Fs_NotDirty_StaysWhileRegistersAreOnlyRead(string engine, int row)
+    {
+        using var hart = new BareHart(engine) { ["sp"] = BareHart.Data };
+        hart.State.Mstatus = (hart.State.Mstatus & ~Fs) | ((ulong)(row + 1) << 13);
+        SetF(hart, 8, 0x4005_0000_1234_5678);
+
+        hart.Run("fsd fs0, 0(sp); fsw fs0, 8(sp); fmv.x.d a0, fs0; fmv.x.w a1, fs0; csrr a2, sstatus; fmv.d.x fs1, a0; csrr a3, sstatus");
+
+        Assert.Equal((0x4005_0000_1234_5678UL, 0x1234_5678UL, 0x4005_0000_1234_5678UL, 0x1234_5678UL), (hart.Read(BareHart.Data), hart.Read(BareHart.Data + 8), hart["a0"], hart["a1"]));
+        Assert.Equal(((ulong)(row + 1) << 13, Fs), (hart["a2"] & Fs, hart["a3"] & Fs));
+    }
+
+    public static TheoryData<string, int> Unused => Engines.With(2);
+
     [Theory]
     [MemberData(nameof(EngineNames))]
     public void Fs_Cleared_MakesFloatingPointIllegalAtOnce(string engine)
@@ -167,4 +184,6 @@ public sealed class StatusTests
     }
 
     private static unsafe ulong GetF(BareHart hart, int register) => hart.State.F[register];
+
+    private static unsafe void SetF(BareHart hart, int register, ulong value) => hart.State.F[register] = value;
 }

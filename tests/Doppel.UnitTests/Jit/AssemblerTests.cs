@@ -90,13 +90,14 @@ public sealed class AssemblerTests
         f.Asm.Jmp(m);
         f.Asm.Push(m);
         f.Asm.Pop(m);
+        f.Asm.Test(false, m, 0x6000);
         string at = Address(register, displacement);
         Assert.Equal(
         [
             $"add r11,[{at}]", $"xor [{at}],ebx", $"cmp qword ptr [{at}],0fffffffffffffffbh", $"and qword ptr [{at}],1000h",
             $"lea rsi,[{at}]", $"movzx r8d,word ptr [{at}]", $"movsxd rdx,[{at}]", $"mov [{at}],sil", $"mov [{at}],r9w",
             $"mov qword ptr [{at}],0ffffffffffffffffh", $"lock xadd [{at}],rcx", $"lock cmpxchg [{at}],r10d", $"jmp qword ptr [{at}]",
-            $"push qword ptr [{at}]", $"pop qword ptr [{at}]",
+            $"push qword ptr [{at}]", $"pop qword ptr [{at}]", $"test dword ptr [{at}],6000h",
         ], f.Disassemble());
     }
 
@@ -183,6 +184,8 @@ public sealed class AssemblerTests
         f.Asm.RoundScalar(false, x, y, z, 2);
         f.Asm.MoveToXmm(true, x, (Gpr)c);
         f.Asm.MoveFromXmm(false, (Gpr)a, z);
+        f.Asm.MoveUpperFromXmm((Gpr)a, z);
+        f.Asm.MultiplyCarryless(x, y, z);
         f.Asm.LoadXmm(false, x, new Mem((Gpr)c, 64));
         f.Asm.StoreXmm(true, new Mem((Gpr)c, 64), x);
         string p = $"xmm{a}", q = $"xmm{b}", r = $"xmm{c}", at = $"[{s_wide[c]}+40h]";
@@ -190,7 +193,8 @@ public sealed class AssemblerTests
         [
             $"vaddsd {p},{q},{r}", $"vsqrtss {p},{q},{r}", $"vandnps {p},{q},{r}", $"vfmadd231sd {p},{q},{r}", $"vfnmsub231ss {p},{q},{r}",
             $"vmovaps {p},{r}", $"vcomisd {p},{r}", $"vucomiss {p},{r}", $"vcvtsd2ss {p},{q},{r}", $"vcvtsi2sd {p},{q},{s_wide[c]}",
-            $"vcvttss2si {s_wide[a]},{r}", $"vroundsd {p},{q},{r},1", $"vroundss {p},{q},{r},2", $"vmovq {p},{s_wide[c]}", $"vmovd {s_narrow[a]},{r}", $"vmovss {p},{at}", $"vmovsd {at},{p}",
+            $"vcvttss2si {s_wide[a]},{r}", $"vroundsd {p},{q},{r},1", $"vroundss {p},{q},{r},2", $"vmovq {p},{s_wide[c]}", $"vmovd {s_narrow[a]},{r}",
+            $"vpextrq {s_wide[a]},{r},1", $"vpclmullqlqdq {p},{q},{r}", $"vmovss {p},{at}", $"vmovsd {at},{p}",
         ], f.Disassemble());
     }
 
