@@ -131,7 +131,8 @@ internal sealed class MachineSupervisor : IAsyncDisposable
                     exit = null;
                     SwitchOff();
                     // Read again rather than kept: a kernel and a RAM disk are tens of megabytes that nobody needs meanwhile.
-                    SwitchOn(BootFiles.Read(_config), isReboot: true);
+                    using BootFiles files = BootFiles.Read(_config);
+                    SwitchOn(files, isReboot: true);
                 }
             }
         }

@@ -76,7 +76,7 @@ public sealed class VirtualMachine : IAsyncDisposable
         VirtualMachineConfig config, Func<string, IRiscVEngine> engines, CancellationToken cancellationToken)
     {
         VirtualMachineConfigValidator.ThrowIfInvalid(config);
-        BootFiles files = await Task.Run(() => BootFiles.Read(config), cancellationToken).ConfigureAwait(false);
+        using BootFiles files = await Task.Run(() => BootFiles.Read(config), cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
         VirtualMachine machine = new(config, engines);
         try

@@ -156,13 +156,13 @@ internal sealed class RiscVVirtBoard : IDisposable
         BootRange ram = new(RiscVVirtMap.RamBase, _config.MemoryBytes);
         DeviceTree tree = CreateDeviceTree(files, ram);
         // The addresses of the RAM disk have a fixed size in the tree, so any will do to measure it.
-        BootArguments.SetInitrd(tree, new BootRange(0, (ulong)files.Initrd.Length));
+        BootArguments.SetInitrd(tree, new BootRange(0, files.InitrdBytes));
         BootPlan plan = BootPlanner.Plan(new BootRequest(ram)
         {
             Firmware = files.Firmware,
             Kernel = files.Kernel,
             IsBare = _config.Firmware.IsNone,
-            InitrdBytes = (ulong)files.Initrd.Length,
+            InitrdBytes = files.InitrdBytes,
             DeviceTreeBytes = (ulong)DeviceTreeWriter.Write(tree).Length,
         });
         BootArguments.SetInitrd(tree, plan.Initrd);
@@ -172,7 +172,7 @@ internal sealed class RiscVVirtBoard : IDisposable
             PayloadLoader.Load(_memory, kernel, plan.KernelBase);
             HostTargetInterface.Attach(kernel.Symbols, _memory, _console, OnPower);
         }
-        if (plan.Initrd.Size > 0) _memory.Load(plan.Initrd.Start, files.Initrd.Span);
+        foreach ((ulong offset, ReadOnlyMemory<byte> bytes) in files.Initrd) _memory.Load(plan.Initrd.Start + offset, bytes.Span);
         _memory.Load(plan.DeviceTree.Start, DeviceTreeWriter.Write(tree));
         StartHarts(files, plan);
     }

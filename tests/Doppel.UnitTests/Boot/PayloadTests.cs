@@ -27,7 +27,7 @@ public sealed class PayloadTests : IDisposable
     [Fact]
     public void Elf_LinkedByGnuLd_AgreesWithReadelf()
     {
-        Payload payload = PayloadReader.Read("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.elf", "--bios");
+        Payload payload = PayloadReader.Read("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.elf", "--bios", []);
 
         Assert.Equal(0x80000000UL, payload.Entry);
         Assert.Equal((0x80000000UL, 0x45ac8UL), (payload.Start, payload.End - payload.Start));
@@ -139,7 +139,7 @@ public sealed class PayloadTests : IDisposable
     [Fact]
     public void File_Missing_SaysOptionAndPath()
     {
-        VirtualMachineException error = Assert.Throws<VirtualMachineException>(() => PayloadReader.Read("/nonexistent/vmlinuz", "--kernel"));
+        VirtualMachineException error = Assert.Throws<VirtualMachineException>(() => PayloadReader.Read("/nonexistent/vmlinuz", "--kernel", []));
 
         Assert.Equal("--kernel /nonexistent/vmlinuz: no such file", error.Message);
     }
@@ -149,7 +149,7 @@ public sealed class PayloadTests : IDisposable
 
     [Fact]
     public void File_IsAFolder_IsRefused() =>
-        Assert.Contains("directory", Assert.Throws<VirtualMachineException>(() => PayloadReader.Read(_folder, "--kernel")).Message, StringComparison.Ordinal);
+        Assert.Contains("directory", Assert.Throws<VirtualMachineException>(() => PayloadReader.Read(_folder, "--kernel", [])).Message, StringComparison.Ordinal);
 
     [Fact]
     public void File_WithoutAnyHeader_IsFlat()
@@ -163,7 +163,7 @@ public sealed class PayloadTests : IDisposable
     {
         string path = Path.Combine(_folder, "payload");
         File.WriteAllBytes(path, file);
-        return PayloadReader.Read(path, "--kernel");
+        return PayloadReader.Read(path, "--kernel", []);
     }
 
     private static byte[] LinuxImage(ulong size)

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Doppel.Host;
+using Microsoft.Win32.SafeHandles;
 
 namespace Doppel.Boot.Payloads;
 
@@ -14,10 +16,11 @@ internal static class PayloadReader
     /// <summary>Reads a program.</summary>
     /// <param name="path">The file.</param>
     /// <param name="option">Option that named the file, for messages: <c>--kernel</c>.</param>
+    /// <param name="owned">Takes what is to be disposed once the program is no longer needed.</param>
     /// <exception cref="VirtualMachineException">The file cannot be read or is malformed; the message says why.</exception>
-    public static Payload Read(string path, string option)
+    public static Payload Read(string path, string option, ICollection<IDisposable> owned)
     {
-        byte[] file = ReadFile(path, option);
+        ReadOnlyMemory<byte> file = ReadFile(path, option, owned);
         try
         {
             return Recognise(path, file);
@@ -30,7 +33,7 @@ internal static class PayloadReader
 
     /// <summary>Reads a whole file.</summary>
     /// <exception cref="VirtualMachineException">The file cannot be read, is empty or is larger than 1 GiB.</exception>
-    public static byte[] ReadFile(string path, string option)
+    public static ReadOnlyMemory<byte> ReadFile(string path, string option, ICollection<IDisposable> owned)
     {
         try
         {
@@ -38,13 +41,23 @@ internal static class PayloadReader
             if (Directory.Exists(path)) throw new VirtualMachineException($"{option} {path}: is a directory; give a file");
             if (!info.Exists) throw new VirtualMachineException($"{option} {path}: no such file");
             if (info.Length > MaxFileBytes) throw new VirtualMachineException($"{option} {path}: {info.Length} bytes are too large (limit 1 GiB)");
-            byte[] bytes = File.ReadAllBytes(path);
+            ReadOnlyMemory<byte> bytes = ReadAll(path, owned);
             return bytes.Length > 0 ? bytes : throw new VirtualMachineException($"{option} {path}: the file is empty");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new VirtualMachineException($"{option} {path}: {e.Message}", e);
         }
+    }
+
+    private static ReadOnlyMemory<byte> ReadAll(string path, ICollection<IDisposable> owned)
+    {
+        using SafeFileHandle handle = File.OpenHandle(path);
+        HostBytes bytes = new((int)RandomAccess.GetLength(handle));
+        owned.Add(bytes);
+        int length = 0;
+        for (int count = -1; count != 0; length += count) count = RandomAccess.Read(handle, bytes.GetSpan()[length..], length);
+        return bytes.Memory[..length];
     }
 
     private static Payload Recognise(string path, ReadOnlyMemory<byte> file)
