@@ -6,15 +6,11 @@ namespace Doppel.Jit.CodeCache;
 /// </summary>
 internal sealed class CodePage(ulong key)
 {
-    /// <summary>Memory of one page with a few units, in bytes.</summary>
-    internal const int MetadataBytes = (HalfWords * sizeof(ushort)) + 512;
+    /// <summary>Memory of one page with some units, in bytes.</summary>
+    internal const int MetadataBytes = (32 * (sizeof(ushort) + sizeof(long))) + 384;
 
-    private const int HalfWords = 2048;
-
-    // Number of the unit that begins at each half-word, plus one: looked up at every exit that is not linked.
-    private readonly ushort[] _numbers = new ushort[HalfWords];
     private readonly Dictionary<int, nint> _replaced = [];
-    private nint[] _units = new nint[8];
+    private Table _units = new(8);
     private int _count;
     private bool _isDropped;
 
@@ -31,9 +27,8 @@ internal sealed class CodePage(ulong key)
     /// <summary>Finds the best code for an offset on the page.</summary>
     internal bool TryFind(int offset, out nint code)
     {
-        int number = Volatile.Read(ref _numbers[offset >> 1]);
-        code = number == 0 ? 0 : Volatile.Read(ref _units)[number - 1];
-        return number != 0;
+        code = Volatile.Read(ref _units).Find(offset);
+        return code != 0;
     }
 
     /// <summary>Finds the quick translation for an offset on the page.</summary>
@@ -62,15 +57,60 @@ internal sealed class CodePage(ulong key)
 
     private void Set(int offset, nint code)
     {
-        int number = _numbers[offset >> 1];
-        if (number != 0)
+        // At three quarters, so that a search for what is not there ends soon. Readers go on with the table they have.
+        if (4 * (_count + 1) > 3 * _units.Capacity) Volatile.Write(ref _units, _units.Grow());
+        if (_units.Set(offset, code)) _count++;
+    }
+
+    // Open addressing: a page has a few dozen units as a rule, and is looked into at every exit that is not linked.
+    private sealed class Table(int capacity)
+    {
+        private readonly ushort[] _keys = new ushort[capacity];
+        private readonly nint[] _codes = new nint[capacity];
+
+        internal int Capacity => _keys.Length;
+
+        internal nint Find(int offset)
         {
-            _units[number - 1] = code;
-            return;
+            int slot = SlotOf(KeyOf(offset), out bool found);
+            return found ? Volatile.Read(ref _codes[slot]) : 0;
         }
-        // Who sees the number must find the unit.
-        if (_count == _units.Length) Array.Resize(ref _units, _count * 2);
-        _units[_count++] = code;
-        Volatile.Write(ref _numbers[offset >> 1], (ushort)_count);
+
+        /// <summary>Adds or replaces a unit. True if it was added.</summary>
+        internal bool Set(int offset, nint code)
+        {
+            ushort key = KeyOf(offset);
+            int slot = SlotOf(key, out bool found);
+            Volatile.Write(ref _codes[slot], code);
+            // Who sees the key must find the code.
+            if (!found) Volatile.Write(ref _keys[slot], key);
+            return !found;
+        }
+
+        internal Table Grow()
+        {
+            Table larger = new(2 * Capacity);
+            for (int i = 0; i < _keys.Length; i++)
+            {
+                if (_keys[i] != 0) larger.Set((_keys[i] - 1) << 1, _codes[i]);
+            }
+            return larger;
+        }
+
+        // Zero marks an empty slot.
+        private static ushort KeyOf(int offset) => (ushort)((offset >> 1) + 1);
+
+        private int SlotOf(ushort key, out bool found)
+        {
+            // Neighbours are spread by a multiplication (Fibonacci hashing, 16 bits).
+            int slot = (ushort)(key * 40503) & (_keys.Length - 1);
+            while (true)
+            {
+                ushort there = Volatile.Read(ref _keys[slot]);
+                found = there == key;
+                if (found || there == 0) return slot;
+                slot = (slot + 1) & (_keys.Length - 1);
+            }
+        }
     }
 }

@@ -1,4 +1,3 @@
-using Doppel.Host;
 using Doppel.Jit.Emit;
 using Doppel.Jit.Ir;
 using Doppel.Jit.Regions;
@@ -22,31 +21,31 @@ internal sealed class RegionArea
 {
     private const int MaxRegionBytes = 128 * 1024;
 
-    private readonly ExecutableMemory _memory;
+    private readonly CodeSpace _space;
     private readonly Assembler _assembler = new();
     private readonly RegionCompiler _compiler;
-    private readonly int _first;
-    private int _used;
+    private int _used, _end;
 
-    internal RegionArea(ExecutableMemory memory, int first, ContextLayout layout, Stubs stubs)
+    internal RegionArea(CodeSpace space, ContextLayout layout, Stubs stubs)
     {
-        _memory = memory;
-        _first = _used = first;
+        _space = space;
         _compiler = new RegionCompiler(_assembler, layout, stubs);
     }
 
-    /// <summary>True when there may not be room for one more region.</summary>
-    internal bool IsFull => _used + MaxRegionBytes > (int)_memory.Length;
+    internal void Clear() => _used = _end = 0;
 
-    internal void Clear() => _used = _first;
-
-    /// <summary>Compiles a region; null if it is too long. The area must not be full.</summary>
+    /// <summary>Compiles a region; null if it is too long, or there is no room.</summary>
     /// <param name="region">What to compile.</param>
     /// <param name="firstLink">Number that its first jump will have.</param>
     internal CompiledRegion? Compile(IrRegion region, int firstLink)
     {
-        nint code = _memory.Executable + _used;
-        _assembler.Begin(_memory.Writable + _used, code, MaxRegionBytes);
+        if (_used + MaxRegionBytes > _end)
+        {
+            if (!_space.TryTakeRegions(out int start)) return null;
+            (_used, _end) = (start, start + CodeSpace.Chunk);
+        }
+        nint code = _space.Memory.Executable + _used;
+        _assembler.Begin(_space.Memory.Writable + _used, code, MaxRegionBytes);
         JumpSite[] jumps = _compiler.Compile(region, firstLink).ToArray();
         if (_assembler.Overflowed) return null;
         int bytes = _assembler.Position;

@@ -27,24 +27,24 @@ internal sealed unsafe class TranslationCache : IDisposable
     private readonly List<Link> _links = [];
     private readonly List<Link> _regionLinks = [];
     private readonly Dictionary<ulong, CodePage> _pages = [];
+    private readonly CodeSpace _space;
     private readonly int _firstFree;
-    private readonly int _limit;
-    private int _used;
+    private int _used, _limit;
 
     /// <summary>Reserves memory and emits the shared stubs.</summary>
     /// <param name="layout">Of the context that the code will work on.</param>
-    /// <param name="bytes">Size, at least 1 MiB; a quarter is for optimised regions.</param>
+    /// <param name="bytes">Size, at least 1 MiB.</param>
     /// <exception cref="HostException">The host refuses the mapping.</exception>
     internal TranslationCache(ContextLayout layout, int bytes)
     {
         _memory = ExecutableMemory.Create("doppel-jit", (nuint)bytes);
+        _space = new CodeSpace(_memory);
         HomeMap homes = new(layout);
         _assembler.Begin(_memory.Writable, _memory.Executable, MaxUnitBytes);
         Stubs = Stubs.Emit(_assembler, layout, homes);
         _used = _firstFree = (Stubs.CodeBytes + 63) & ~63;
-        _limit = bytes / 4 * 3;
         _compiler = new UnitCompiler(_assembler, layout, homes, Stubs);
-        Regions = new RegionArea(_memory, _limit, layout, Stubs);
+        Regions = new RegionArea(_space, layout, Stubs);
     }
 
     internal Stubs Stubs { get; }
@@ -73,7 +73,17 @@ internal sealed unsafe class TranslationCache : IDisposable
     internal long Links { get; private set; }
 
     /// <summary>True when there may not be room for one more unit: flush before compiling.</summary>
-    internal bool IsFull => _used + MaxUnitBytes > _limit;
+    internal bool IsFull
+    {
+        get
+        {
+            while (_used + MaxUnitBytes > _limit)
+            {
+                if (!_space.TryGrowUnits(out _limit)) return true;
+            }
+            return false;
+        }
+    }
 
     /// <summary>Number that the next region's first jump will have.</summary>
     internal int NextRegionLink => RegionLinks + _regionLinks.Count;
@@ -102,6 +112,8 @@ internal sealed unsafe class TranslationCache : IDisposable
         _links.Clear();
         _regionLinks.Clear();
         _used = _firstFree;
+        _limit = 0;
+        _space.Clear();
         Regions.Clear();
         Flushes++;
     }

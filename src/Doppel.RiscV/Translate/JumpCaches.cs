@@ -6,12 +6,15 @@ namespace Doppel.RiscV.Translate;
 /// The tables in which generated code looks up indirect jumps: one for U-mode in each address space, one for S-mode, one for M-mode. Thread
 /// contract: the hart's own thread, outside generated code.
 /// </summary>
-internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
+/// <param name="context">Context of the hart.</param>
+/// <param name="empty">A table in which nothing is ever found, in the place of those that are not needed yet.</param>
+internal sealed unsafe class JumpCaches(JitContext* context, JumpTable empty) : IDisposable
 {
     /// <summary>Number of tables.</summary>
     internal const int Tables = AddressSpaces.Count + 2;
 
     private readonly JumpTable?[] _tables = new JumpTable?[Tables];
+    private int _space;
 
     /// <summary>True to let every lookup miss.</summary>
     internal bool IsOff { get; init; }
@@ -23,7 +26,8 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
     internal void Select(int space)
     {
         ForgetReturns();
-        for (int mode = 0; mode < JitContext.Modes; mode++) context->JumpTables[mode] = (ulong)Table(TableOf(space, mode)).Entries;
+        _space = space;
+        for (int mode = 0; mode < JitContext.Modes; mode++) context->JumpTables[mode] = (ulong)(_tables[TableOf(space, mode)] ?? empty).Entries;
     }
 
     internal void Fill(int table, ulong address, nint code)
@@ -31,7 +35,7 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
         if (!IsOff) Table(table).Fill(address, code);
     }
 
-    internal nint Find(int table, ulong address) => Table(table).Find(address);
+    internal nint Find(int table, ulong address) => _tables[table]?.Find(address) ?? 0;
 
     /// <summary>Lets entries for code lead to what takes its place.</summary>
     internal void Replace(nint before, nint now)
@@ -71,5 +75,11 @@ internal sealed unsafe class JumpCaches(JitContext* context) : IDisposable
     // Calls that wait for their return are entries, too.
     private void ForgetReturns() => context->Frame.ReturnsStale = 1;
 
-    private JumpTable Table(int number) => _tables[number] ??= new JumpTable();
+    private JumpTable Table(int number)
+    {
+        if (_tables[number] is { } known) return known;
+        JumpTable made = _tables[number] = new JumpTable();
+        Select(_space);
+        return made;
+    }
 }

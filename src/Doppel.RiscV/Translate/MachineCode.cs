@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -22,7 +23,7 @@ internal sealed unsafe class MachineCode : IDisposable
     private readonly JitOptions _options;
     private readonly TranslationObserver? _observer;
     private readonly Action<TranslatedPage, Memory<byte>> _copyPage;
-    private readonly Dictionary<ulong, TranslatedPage> _pages = [];
+    private readonly ConcurrentDictionary<ulong, TranslatedPage> _pages = new();
     private readonly List<TranslatedPage> _unsettled = [];
     private readonly bool _shared;
     private uint _seenWrites;
@@ -53,6 +54,9 @@ internal sealed unsafe class MachineCode : IDisposable
 
     internal JitOptions Options => _options;
 
+    /// <summary>A table of jumps that holds nothing.</summary>
+    internal JumpTable EmptyJumps { get; } = new();
+
     /// <summary>Function (context, code) that runs generated code. Any thread.</summary>
     internal nint EnterStub => _cache.Stubs.Enter;
 
@@ -79,7 +83,7 @@ internal sealed unsafe class MachineCode : IDisposable
         _users++;
     }
 
-    /// <summary>The page of a key, if it has been translated.</summary>
+    /// <summary>The page of a key, if it has been translated. Any thread, without the gate.</summary>
     internal bool TryFindPage(ulong key, [NotNullWhen(true)] out TranslatedPage? page) => _pages.TryGetValue(key, out page);
 
     /// <summary>Finds a page, or begins with it. False where there is nothing to read.</summary>
@@ -91,7 +95,7 @@ internal sealed unsafe class MachineCode : IDisposable
         uint stamp = GuestMemory.Arm(_memory.StampOf(gpa));
         ulong arming = hart.StoresMustReport(gpa);
         page = new TranslatedPage(_cache.AddPage(key), gpa, mode, (stamp, arming));
-        _pages.Add(key, page);
+        _pages[key] = page;
         if (!_shared) return true;
         _unsettled.Add(page);
         // Counted before the bytes are read: a hart that does not see the count has stored what it stored before them.
@@ -202,7 +206,7 @@ internal sealed unsafe class MachineCode : IDisposable
         lock (Gate)
         {
             hart.Group.Follow(hart);
-            int dropped = writes == _seenWrites ? 0 : DropWhere(_pages.Values, IsStale);
+            int dropped = writes == _seenWrites ? 0 : DropWhere(_pages.Select(static p => p.Value), IsStale);
             if (_unsettled.Count > 0) dropped += Settle(hart.Group.FindFollowed());
             // Not before: a hart that finds nothing to do goes on to run what is left.
             Volatile.Write(ref _seenWrites, writes);
@@ -223,6 +227,7 @@ internal sealed unsafe class MachineCode : IDisposable
         if (Interlocked.Decrement(ref _users) > 0) return;
         _regions.Dispose();
         _cache.Dispose();
+        EmptyJumps.Dispose();
     }
 
     private byte[] CodeOf(nint code, int length) => _cache.CodeFrom(code)[..length].ToArray();
@@ -271,7 +276,7 @@ internal sealed unsafe class MachineCode : IDisposable
     private void Drop(TranslatedPage page)
     {
         if (page.Code.IsDropped) return;
-        _pages.Remove(page.Code.Key);
+        _pages.TryRemove(page.Code.Key, out _);
         _cache.DropPage(page.Code);
         foreach (TranslatedPage before in page.Predecessors) Drop(before);
     }

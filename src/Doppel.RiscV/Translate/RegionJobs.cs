@@ -70,7 +70,6 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
     /// <summary>Compiles a region at once; null if there is no room or it is too long.</summary>
     internal Result? CompileNow(in Request request, ReadOnlySpan<byte> bytes, int firstLink)
     {
-        if (area.IsFull) return null;
         Watch.Start();
         IrRegion ir = _lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next);
         CompiledRegion? region = area.Compile(ir, firstLink);
@@ -81,7 +80,7 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
 
     /// <summary>Compiles no more than the first instructions of a region, at once and without loops. Nobody may be compiling.</summary>
     internal CompiledRegion? CompilePrefix(in Request request, ReadOnlySpan<byte> bytes, int firstLink, int instructions) =>
-        area.IsFull ? null : area.Compile(_lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next, instructions), firstLink);
+        area.Compile(_lifter.Lift(bytes, request.Offset, request.Page.Mode, request.Next, instructions), firstLink);
 
     /// <summary>Waits for what is under way and forgets it and everything that waits.</summary>
     internal void Cancel()

@@ -30,7 +30,7 @@ internal sealed unsafe class Translator : IDisposable
         _memory = hart.Platform.Memory;
         _machine = machine;
         _reports = hart.Context->State.Mhartid == 0;
-        _jumps = new JumpCaches(context) { IsOff = !machine.Options.Has(JitFeatures.JumpCache) };
+        _jumps = new JumpCaches(context, machine.EmptyJumps) { IsOff = !machine.Options.Has(JitFeatures.JumpCache) };
         _fetched = new FetchedPages(hart, _jumps);
         _replace = _jumps.Replace;
         machine.Add(context);
@@ -195,10 +195,13 @@ internal sealed unsafe class Translator : IDisposable
     {
         if (_fetched.Find(pc, mode) is { Code.IsDropped: false } known) return known;
         if (!_hart.Mmu.TryTranslateFetch(pc, 2, out ulong pa) || !_hart.Mmu.IsFetchCacheable(pa)) return null;
-        TranslatedPage? page;
-        lock (_machine.Gate)
+        ulong gpa = pa & SoftTlb.PageMask;
+        if (!_machine.TryFindPage(gpa | (uint)mode, out TranslatedPage? page))
         {
-            if (!_machine.TryGetPage(_hart, pa & SoftTlb.PageMask, mode, out page)) return null;
+            lock (_machine.Gate)
+            {
+                if (!_machine.TryGetPage(_hart, gpa, mode, out page)) return null;
+            }
         }
         _fetched.Add(pc, mode, page);
         return page;
