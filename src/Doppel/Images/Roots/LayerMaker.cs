@@ -41,7 +41,7 @@ internal sealed record LayerRequest
 /// </summary>
 internal sealed class LayerMaker(StoreFiles files, Image boot, string workFolder, IProgress<ImageProgress> progress)
 {
-    /// <summary>Makes a layer; the caller has seen that the store does not have it.</summary>
+    /// <summary>Makes a layer; the caller has seen that the store does not have it. The archives are gone afterwards.</summary>
     /// <param name="request">The layer.</param>
     /// <param name="tools">Archive of the machine's tools.</param>
     /// <param name="work">The step: the disk is mounted, and is taken off afterwards.</param>
@@ -72,6 +72,7 @@ internal sealed class LayerMaker(StoreFiles files, Image boot, string workFolder
         finally
         {
             File.Delete(disk);
+            foreach (string archive in request.Archives) File.Delete(archive);
         }
     }
 
