@@ -172,7 +172,8 @@ public sealed unsafe class HostFile : IDisposable
         while (Interop.Fallocate(_handle, mode, offset, length) != 0)
         {
             int errno = Marshal.GetLastPInvokeError();
-            if (errno == Interop.Eopnotsupp) return false;
+            // A device takes whole blocks only.
+            if (errno is Interop.Eopnotsupp or Interop.Einval or Interop.Enodev) return false;
             if (errno != Interop.Eintr) throw HostException.FromErrno("fallocate", _path);
         }
         return true;

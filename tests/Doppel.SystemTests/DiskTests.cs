@@ -82,6 +82,19 @@ public sealed class DiskTests
         Assert.Contains("\"virtual-size\": 7516192768", output, StringComparison.Ordinal);
     }
 
+    [ToolFact("apt-get")]
+    public async Task Disk_Options_AreWhatTheGuestSees()
+    {
+        using TemporaryFolder folder = new();
+        string first = folder.File("a"), second = folder.File("b");
+        foreach (string disk in new[] { first, second }) await File.WriteAllBytesAsync(disk, new byte[1 << 20]);
+        await DoppelCli.EnsureImageAsync();
+        CliResult result = await DoppelCli.RunAsync(
+            "run", "--cpus", "2", "--disk", first + ",serial=S-1,queues=2,cache=writethrough,discard=ignore", "--disk", second, "--", "sh", "-c",
+            "for d in a b; do cd /sys/block/vd$d; echo $(cat serial) $(cat queue/write_cache queue/discard_max_bytes queue/physical_block_size; ls mq | wc -l); done");
+        Assert.Equal("S-1 write through 0 4096 2\ndoppel-1 write back 2147483648 4096 1\n", result.OutputText);
+    }
+
     private static async Task<string> MakeDiskAsync(TemporaryFolder folder)
     {
         string disk = folder.File("disk.img");

@@ -58,7 +58,15 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     {
         if (request.Kind != BlockRequestKind.Read || !IsInside(request.Sector, request.Bytes)) return false;
         long start = HostClock.NowNs;
-        if (!backend.TryReadCached((long)request.Sector * BlockConfig.SectorSize, request.GetWritable())) return false;
+        try
+        {
+            if (!backend.TryReadCached((long)request.Sector * BlockConfig.SectorSize, request.GetWritable())) return false;
+        }
+        catch (IOException)
+        {
+            // Whoever reads it the other way finds out what is wrong, and tells.
+            return false;
+        }
         Finish(request, BlockStatus.Ok, start);
         return true;
     }

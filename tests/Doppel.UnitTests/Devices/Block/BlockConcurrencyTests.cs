@@ -116,6 +116,17 @@ public sealed class BlockConcurrencyTests
     }
 
     [Fact]
+    public void Read_CacheFails_IsReadTheOtherWay()
+    {
+        using FakeDisk disk = new() { CacheFails = true };
+        disk.Content.AsSpan().Fill(7);
+        using BlockBench bench = new(disk);
+        bench.Submit(0, 0, BlockBench.Read);
+        Assert.Equal([0], bench.WaitForDone(1));
+        Assert.Equal((0, 7), (bench.Status(0), bench.ReadData(0)[0]));
+    }
+
+    [Fact]
     public void Requests_CachedAndNot_AllComeBack()
     {
         using FakeDisk disk = new() { IsCached = true };

@@ -36,6 +36,9 @@ internal sealed class FakeDisk : IBlockBackend
     /// <summary>True to answer reads without waiting.</summary>
     internal bool IsCached { get; set; }
 
+    /// <summary>True to fail such a read.</summary>
+    internal bool CacheFails { get; init; }
+
     /// <summary>Threads that read from the cache.</summary>
     internal List<int> CacheReaders { get; } = [];
 
@@ -65,6 +68,7 @@ internal sealed class FakeDisk : IBlockBackend
 
     public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers)
     {
+        if (CacheFails) throw new IOException("the cache is full of mice");
         if (!IsCached) return false;
         lock (_gate) CacheReaders.Add(Environment.CurrentManagedThreadId);
         Copy(offset, buffers, write: false);
