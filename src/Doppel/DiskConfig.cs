@@ -95,7 +95,10 @@ public enum DiskCache
     /// <summary>The host's cache is bypassed; each write is stable before it ends.</summary>
     DirectSync,
 
-    /// <summary>As <see cref="Writeback"/>, but flushes are ignored: fast, and lost if the host stops. A crash of the process alone loses nothing that was flushed.</summary>
+    /// <summary>
+    /// As <see cref="Writeback"/>, but flushes are ignored: fast, and lost if the host stops. A crash of the process alone loses nothing that was
+    /// flushed.
+    /// </summary>
     Unsafe,
 }
 
