@@ -84,7 +84,8 @@ public sealed unsafe class HostFile : IDisposable
             throw new HostException($"{path} is in use by another machine{(writable ? "" : " that writes to it")}; stop that one first", e);
         }
         long length = Interop.Lseek(handle, 0, Interop.SeekEnd);
-        HostException? error = length < 0 ? HostException.FromErrno("lseek", path) : cache == HostFileCache.Bypassed ? TryBypassCache(handle, path) : null;
+        HostException? error = length < 0 ? HostException.FromErrno("lseek", path) : null;
+        if (error is null && cache == HostFileCache.Bypassed) error = TryBypassCache(handle, path);
         if (error is null) return new HostFile(handle, path, length, cache);
         handle.Dispose();
         throw error;
@@ -227,7 +228,9 @@ public sealed unsafe class HostFile : IDisposable
             {
                 fixed (HostBuffer* first = batch)
                 {
-                    done = write ? Interop.Pwritev(_handle, first, batch.Length, offset + moved) : Interop.Preadv(_handle, first, batch.Length, offset + moved);
+                    done = write
+                        ? Interop.Pwritev(_handle, first, batch.Length, offset + moved)
+                        : Interop.Preadv(_handle, first, batch.Length, offset + moved);
                 }
             }
             if (done < 0 && Marshal.GetLastPInvokeError() == Interop.Eintr) continue;

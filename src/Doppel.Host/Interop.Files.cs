@@ -10,7 +10,8 @@ internal static unsafe partial class Interop
     internal const nuint Ficlone = 0x40049409;
     internal const int AtFdcwd = -100, AtSymlinkNofollow = 0x100;
     internal const uint StatxType = 1, StatxDirectAlignment = 0x2000;
-    internal const int StatxBytes = 256, StatxBlockSizeOffset = 4, StatxModeOffset = 28, StatxMemoryAlignmentOffset = 152, StatxOffsetAlignmentOffset = 156;
+    internal const int StatxBytes = 256, StatxBlockSizeOffset = 4, StatxModeOffset = 28;
+    internal const int StatxMemoryAlignmentOffset = 152, StatxOffsetAlignmentOffset = 156;
     internal const int AtEmptyPath = 0x1000;
     internal const int FcntlGetFlags = 3, FcntlSetFlags = 4;
     internal const int ReadNoWait = 8;

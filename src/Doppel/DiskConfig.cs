@@ -29,7 +29,9 @@ public sealed record DiskConfig(string Path, bool ReadOnly = false)
     /// <summary>What becomes of a write of nothing but zeroes.</summary>
     public DiskZeroDetection DetectZeroes { get; init; } = DiskZeroDetection.Off;
 
-    /// <summary>What the guest shows as serial number, ASCII, at most <see cref="MaxSerial"/> characters; null for one made of the disk's place.</summary>
+    /// <summary>
+    /// What the guest shows as serial number, ASCII, at most <see cref="MaxSerial"/> characters; null for one made of the disk's place.
+    /// </summary>
     public string? Serial { get; init; }
 
     /// <summary>Queues of requests, 1 to <see cref="MaxQueues"/>. More than one may help a guest with several processors.</summary>

@@ -71,7 +71,8 @@ internal static class DiskSyntax
         string name = equals < 0 ? word : word[..equals];
         Key? key = s_keys.FirstOrDefault(k => k.Name == name);
         DiskConfig? changed = equals < 0 || equals == word.Length - 1 ? null : key?.Apply(disk, word[(equals + 1)..]);
-        if (key is null) problem = $"there is no '{name}'; there are ro, {string.Join(", ", s_keys.Select(static k => k.Name))}; a comma in a file's name is typed twice";
+        string known = string.Join(", ", s_keys.Select(static k => k.Name));
+        if (key is null) problem = $"there is no '{name}'; there are ro, {known}; a comma in a file's name is typed twice";
         else if (!seen.Add(name)) problem = $"'{name}' is there twice";
         else if (changed is null) problem = $"{name} is {key.Values}";
         return changed ?? disk;
@@ -88,7 +89,8 @@ internal static class DiskSyntax
 
     // A plain number counts bytes; the letters are those of --memory.
     private static Func<DiskConfig, string, DiskConfig?> Bytes(Func<DiskConfig, long, DiskConfig?> apply)
-        => (disk, value) => MemorySize.TryParse(char.IsAsciiDigit(value[^1]) ? value + "B" : value, out ulong bytes) ? apply(disk, (long)bytes) : null;
+        => (disk, value) =>
+            MemorySize.TryParse(char.IsAsciiDigit(value[^1]) ? value + "B" : value, out ulong bytes) ? apply(disk, (long)bytes) : null;
 
     private static DiskConfig? Burst(DiskConfig disk, string value)
         => Duration.TryParse(value, out TimeSpan time) ? disk with { Limits = disk.Limits with { Burst = time } } : null;

@@ -40,7 +40,8 @@ internal sealed class PowerCutMachine : IDisposable
         await DoppelCli.EnsureImageAsync();
         string root = Directory.CreateDirectory(Path.Combine(_folder.FullName, "root")).FullName, raw = Path.Combine(_folder.FullName, "disk.raw");
         string source = Path.Combine(Repository.Root, "tests", "Doppel.SystemTests", "PowerCuts");
-        await NeedAsync("riscv64-linux-gnu-gcc", ["-O2", "-static", "-o", Path.Combine(root, "load"), Path.Combine(source, "load.c"), .. SqliteArguments(source)]);
+        string[] files = ["-o", Path.Combine(root, "load"), Path.Combine(source, "load.c"), .. SqliteArguments(source)];
+        await NeedAsync("riscv64-linux-gnu-gcc", ["-O2", "-static", .. files]);
         // A page of a file is one block, so that nothing below has a reason to write only a part of it.
         await NeedAsync("mkfs.ext4", "-q", "-F", "-b", "4096", "-d", root, raw, DiskSize);
         if (_format != "raw") await NeedAsync("qemu-img", "convert", "-O", _format, raw, Disk);

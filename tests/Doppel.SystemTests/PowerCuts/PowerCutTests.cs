@@ -13,7 +13,8 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     private const string RoundsVariable = "DOPPEL_POWERCUT_ROUNDS", SeedVariable = "DOPPEL_POWERCUT_SEED";
 
     // One after the other, round by round.
-    private static readonly string[] s_options = ["", ",cache=unsafe,queues=2", ",cache=none", ",cache=writethrough", ",detect-zeroes=unmap", ",cache=directsync"];
+    private static readonly string[] s_options =
+        ["", ",cache=unsafe,queues=2", ",cache=none", ",cache=writethrough", ",detect-zeroes=unmap", ",cache=directsync"];
 
     /// <summary>Formats of the disk, and what the guest does.</summary>
     public static TheoryData<string, string> Loads

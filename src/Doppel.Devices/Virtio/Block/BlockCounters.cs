@@ -46,7 +46,8 @@ public sealed class BlockCounters
     {
         private long _requests, _bytes, _ns;
 
-        internal BlockCount Value => new((ulong)Volatile.Read(ref _requests), (ulong)Volatile.Read(ref _bytes), TimeSpan.FromTicks(Volatile.Read(ref _ns) / 100));
+        internal BlockCount Value =>
+            new((ulong)Volatile.Read(ref _requests), (ulong)Volatile.Read(ref _bytes), TimeSpan.FromTicks(Volatile.Read(ref _ns) / 100));
 
         internal void Add(long bytes, long ns)
         {

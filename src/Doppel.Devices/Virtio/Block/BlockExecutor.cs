@@ -112,7 +112,8 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     {
         if (!IsInside(request.Sector, request.Bytes)) return BlockStatus.IoError;
         long offset = (long)request.Sector * BlockConfig.SectorSize;
-        if (options.DetectZeroes != ZeroDetection.Off && IsZero(request)) backend.WriteZeroes(offset, request.Bytes, options.DetectZeroes == ZeroDetection.Unmap);
+        ZeroDetection detection = options.DetectZeroes;
+        if (detection != ZeroDetection.Off && IsZero(request)) backend.WriteZeroes(offset, request.Bytes, detection == ZeroDetection.Unmap);
         else backend.Write(offset, request.GetReadable());
         if (WriteThrough) backend.Flush();
         return BlockStatus.Ok;
@@ -122,12 +123,14 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     private static bool IsZero(BlockRequest request)
     {
         uint done = 0;
-        while (done < request.Bytes && request.Chain.TryGetReadable(BlockRequest.HeaderLength + done, (int)Math.Min(request.Bytes - done, int.MaxValue), out ReadOnlySpan<byte> span))
+        while (done < request.Bytes)
         {
+            int limit = (int)Math.Min(request.Bytes - done, int.MaxValue);
+            if (!request.Chain.TryGetReadable(BlockRequest.HeaderLength + done, limit, out ReadOnlySpan<byte> span)) return false;
             if (span.ContainsAnyExcept((byte)0)) return false;
             done += (uint)span.Length;
         }
-        return done != 0 && done == request.Bytes;
+        return done != 0;
     }
 
     // The ranges are checked one by one as they are read, each field once; those before a bad one have taken effect.

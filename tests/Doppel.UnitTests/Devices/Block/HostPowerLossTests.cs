@@ -36,7 +36,7 @@ public sealed class HostPowerLossTests(ITestOutputHelper output) : IDisposable
             flushes += file.Flushes;
             writes += file.Writes;
         });
-        Assert.True(flushes > 200 && writes > 1000, $"{flushes} flushes and {writes} writes are too few");
+        Assert.True(flushes > 50 && writes > 200, $"{flushes} flushes and {writes} writes are too few");
     }
 
     [Theory]
@@ -56,7 +56,7 @@ public sealed class HostPowerLossTests(ITestOutputHelper output) : IDisposable
             WriteUntilTheCut(random, disk, file, writeThrough, ReadImage);
             flushes += file.Flushes;
         });
-        Assert.True(flushes > 20, $"{flushes} flushes are too few");
+        Assert.True(flushes > 5, $"{flushes} flushes are too few");
     }
 
     [Fact]
