@@ -14,7 +14,7 @@ internal static class DiskCommand
 
     internal static Command Create()
     {
-        DoppelCommand command = new("disk", "Make, inspect, check, convert, resize and commit disk images.")
+        DoppelCommand command = new("disk", "Make, inspect, check, convert, resize, commit and rebase disk images.")
         {
             Examples = [("doppel disk create -f qcow2 data.qcow2 20G", "an empty disk that takes space as it is filled"), ("doppel disk info data.qcow2", "what an image is")],
             Notes = ["Formats: raw and qcow2; vpc (VHD), vmdk and vdi can be read. Without a format the ending of the file's name decides, and all that is not known is raw."],
@@ -25,6 +25,7 @@ internal static class DiskCommand
         command.Subcommands.Add(Convert());
         command.Subcommands.Add(Resize());
         command.Subcommands.Add(Commit());
+        command.Subcommands.Add(Rebase());
         command.Subcommands.Add(Map());
         return command;
     }
@@ -181,6 +182,32 @@ internal static class DiskCommand
             DiskProgress.Show($"committing {result.GetValue(file)}",
                 progress => below = DiskImages.Commit(result.GetValue(file)!, result.GetValue(format), progress, cancellation));
             result.InvocationConfiguration.Output.WriteLine($"written to {below}");
+            return Task.FromResult(ExitStatus.Success);
+        });
+        return command;
+    }
+
+    private static DoppelCommand Rebase()
+    {
+        DoppelCommand command = new("rebase", "Put an overlay over another image.")
+        {
+            Examples =
+            [
+                ("doppel disk rebase -b base2.qcow2 mine.qcow2", "what differs is copied, so the overlay reads as before"),
+                ("doppel disk rebase -u -b moved/base.qcow2 mine.qcow2", "only record where the image below is now"),
+                ("doppel disk rebase mine.qcow2", "over none"),
+            ],
+        };
+        Argument<string> file = File("FILE", "Overlay");
+        Option<string?> backing = Text("--backing", "-b", "FILE", "Image to put it over, relative to the overlay's folder; none without it");
+        Option<string?> backingFormat = Text("--backing-format", "-F", "FORMAT", "Format of that image");
+        Option<bool> only = new("--unsafe", "-u") { Description = "Copy nothing: the other image has the same content" };
+        command.Arguments.Add(file);
+        foreach (Option option in (Option[])[backing, backingFormat, only]) command.Options.Add(option);
+        command.SetAction((result, cancellation) =>
+        {
+            DiskProgress.Show($"rebasing {result.GetValue(file)}", progress
+                => DiskImages.Rebase(result.GetValue(file)!, result.GetValue(backing), result.GetValue(backingFormat), !result.GetValue(only), progress, cancellation));
             return Task.FromResult(ExitStatus.Success);
         });
         return command;

@@ -95,6 +95,17 @@ public static class DiskImages
     public static string Commit(string path, string? format = null, IProgress<double>? progress = null, CancellationToken cancellation = default)
         => DiskMaintenance.Commit(path, format, progress, cancellation);
 
+    /// <summary>Puts an overlay over another image.</summary>
+    /// <param name="path">Path of the overlay.</param>
+    /// <param name="backing">The other image, as it is recorded: a relative path is relative to the folder of the overlay. Null: none.</param>
+    /// <param name="backingFormat">Its format.</param>
+    /// <param name="keepContent">True to copy what would read differently over the other image; false to trust that nothing does.</param>
+    /// <param name="progress">Told how much is done, from 0 to 1.</param>
+    /// <param name="cancellation">Ends the work; the overlay stays over the old image.</param>
+    public static void Rebase(
+        string path, string? backing, string? backingFormat = null, bool keepContent = true, IProgress<double>? progress = null, CancellationToken cancellation = default)
+        => DiskMaintenance.Rebase(path, null, (backing, backingFormat), keepContent, progress, cancellation);
+
     /// <summary>Where a disk has its data, from the beginning to the end.</summary>
     public static IEnumerable<DiskExtent> Map(string path, string? format = null)
     {

@@ -219,6 +219,92 @@ public sealed class DiskImagesTests : IDisposable
         Assert.Equal(before, File.ReadAllBytes(path));
     }
 
+    [Theory]
+    [InlineData("other.img")]
+    [InlineData(null)]
+    public void Rebase_ToADifferentImage_ReadsAsBefore(string? other)
+    {
+        string overlay = _folder["over.qcow2"];
+        _folder.Write("below.img", _content);
+        byte[] different = [.. _content];
+        different.AsSpan(100_000, 300_000).Fill(3);
+        _folder.Write("other.img", different);
+        Qemu.Image("create", "-q", "-f", "qcow2", "-b", "below.img", "-F", "raw", overlay);
+        Qemu.Io(overlay, "qcow2", "write -P 9 200k 64k", "write -z 1M 64k");
+        string before = Qemu.Image("convert", "-f", "qcow2", "-O", "raw", overlay, _folder["before"]);
+        DiskImages.Rebase(overlay, other);
+        Assert.Equal(other, DiskImages.Inspect(overlay).Backing);
+        Qemu.CheckClean(overlay);
+        Qemu.Image("compare", "-f", "raw", "-F", "qcow2", _folder["before"], overlay);
+        Assert.Empty(before);
+    }
+
+    [Fact]
+    public void Rebase_OfAnOverlayWithoutRecordedFormat_MakesItOpen()
+    {
+        (string below, string overlay) = (_folder["below.img"], _folder["over.qcow2"]);
+        Qemu.Image("create", "-q", "-f", "qcow2", below, "1M");
+        Qemu.Image("create", "-q", "-f", "qcow2", "-b", below, "-F", "qcow2", overlay, "1M");
+        // As older programs have left it: the extension with the format is one that nobody knows.
+        byte[] image = File.ReadAllBytes(overlay);
+        image[image.AsSpan().IndexOf((byte[])[0xE2, 0x79, 0x2A, 0xCA])] = 0x12;
+        File.WriteAllBytes(overlay, image);
+        Assert.Contains("disk rebase", Assert.ThrowsAny<IOException>(() => DiskImage.Open(overlay, new DiskImageOptions())).Message, StringComparison.Ordinal);
+        DiskImages.Rebase(overlay, below, "qcow2", keepContent: false);
+        DiskImage.Open(overlay, new DiskImageOptions()).Dispose();
+        Qemu.CheckClean(overlay);
+    }
+
+    [Fact]
+    public void Open_ImageWithBitmaps_LeavesAtWorstLostSpace()
+    {
+        string path = _folder["image.qcow2"];
+        Qemu.Image("create", "-q", "-f", "qcow2", path, "64M");
+        Qemu.Image("bitmap", "--add", path, "changes");
+        Assert.Equal((0, 0), (DiskImages.Check(path).Corruptions, DiskImages.Check(path).Leaks));
+        using (IBlockBackend disk = DiskImage.Open(path, new DiskImageOptions())) Disk.Write(disk, 0, new byte[100_352]);
+        Qemu.CheckAtWorstLeaks(path);
+        Assert.Equal((0, 0), (DiskImages.Check(path, repair: true).Corruptions, DiskImages.Check(path).Leaks));
+        Qemu.CheckClean(path);
+    }
+
+    [Fact]
+    public void Image_UsedByManyThreads_KeepsWhatEachOfThemWrote()
+    {
+        const int Threads = 4, Part = 1 << 20;
+        string path = _folder["image.qcow2"];
+        DiskImages.Create(path, new DiskCreation("qcow2") { Size = Threads * Part, ClusterSize = 4096 });
+        using (IBlockBackend disk = DiskImage.Open(path, new DiskImageOptions()))
+        {
+            Exception?[] errors = new Exception?[Threads];
+            Thread[] threads = [.. Enumerable.Range(0, Threads).Select(t => new Thread(() => errors[t] = Record.Exception(() => Exercise(disk, t, Threads))))];
+            foreach (Thread thread in threads) thread.Start();
+            foreach (Thread thread in threads) thread.Join();
+            Assert.All(errors, Assert.Null);
+        }
+        Qemu.CheckClean(path);
+    }
+
+    // Each thread has every fourth piece of 1 KiB, so that they share all clusters; what is freed is the thread's own, at the end of the disk.
+    private static void Exercise(IBlockBackend disk, int thread, int threads)
+    {
+        const int Piece = 1024, Pieces = 300, Own = 256 << 10;
+        Random random = new(thread);
+        byte[] last = new byte[Pieces];
+        for (int i = 0; i < 1500; i++)
+        {
+            int piece = random.Next(Pieces);
+            long offset = ((long)piece * threads + thread) * Piece;
+            byte[] found = Disk.Read(disk, offset, Piece);
+            Assert.True(found.AsSpan().IndexOfAnyExcept(last[piece]) < 0, $"thread {thread} finds {found[0]} in piece {piece} and not {last[piece]}");
+            last[piece] = (byte)random.Next(1, 256);
+            Disk.Write(disk, offset, [.. Enumerable.Repeat(last[piece], Piece)]);
+            if (i % 20 == 0) disk.Flush();
+            if (i % 10 == 0) disk.Discard(disk.Length - Own * (thread + 1), Own);
+            if (i % 10 == 5) Disk.Write(disk, disk.Length - Own * (thread + 1) + random.Next(50) * 4096, new byte[8192]);
+        }
+    }
+
     [Fact]
     public void Create_WhereAnImageIs_RefusesAndLeavesIt()
     {

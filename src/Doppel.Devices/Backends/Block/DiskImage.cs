@@ -100,12 +100,24 @@ public static class DiskImage
         if (chain.Count > MostBelow) throw new DiskImageException($"{chain[0]} has more than {MostBelow} images below it; join them with `doppel disk convert`");
         try
         {
-            DiskFormat format = header.BackingFormat is { } name ? DiskFormats.Parse(name) : DiskFormats.Guess(below);
+            DiskFormat format = header.BackingFormat is { } name ? DiskFormats.Parse(name) : GuessBelow(path, recorded, below);
             return Open(below, format, options with { ReadOnly = true, Format = null }, chain);
         }
         catch (IOException e) when (above.Count == 0)
         {
             throw new DiskImageException($"The backing file of {path} can not be used: {e.Message}", e);
+        }
+    }
+
+    private static DiskFormat GuessBelow(string path, string recorded, string below)
+    {
+        try
+        {
+            return DiskFormats.Guess(below);
+        }
+        catch (DiskImageException e)
+        {
+            throw new DiskImageException($"its format is not recorded, and can not be told by its name; record it with `doppel disk rebase -b {recorded} -F FORMAT {path}`", e);
         }
     }
 

@@ -134,6 +134,30 @@ public static class DiskMaintenance
         return below;
     }
 
+    /// <summary>Puts an overlay over another image.</summary>
+    /// <param name="path">Path of the overlay.</param>
+    /// <param name="format">Its format.</param>
+    /// <param name="backing">The other image, as it is recorded, and its format; the path is null for none.</param>
+    /// <param name="keepContent">True to copy what would read differently over the other image; false to trust that nothing does.</param>
+    /// <param name="progress">Told how much is done, from 0 to 1.</param>
+    /// <param name="cancellation">Ends the work; the overlay stays over the old image.</param>
+    public static void Rebase(
+        string path, string? format, (string? Path, string? Format) backing, bool keepContent, IProgress<double>? progress, CancellationToken cancellation)
+    {
+        if (Kind(path, format) != DiskFormat.Qcow2) throw new DiskImageException($"{path} is no qcow2 image, so it can not lie over another one");
+        string? below = backing.Path is { } recorded ? DiskImage.ResolveBacking(path, recorded) : null;
+        if (below == Path.GetFullPath(path)) throw new DiskImageException($"{path} can not lie over itself");
+        string? belowFormat = below is null ? null : DiskFormats.NameOf(Kind(below, backing.Format));
+        using IBlockBackend? next = below is null ? null : DiskImage.Open(below, new DiskImageOptions { ReadOnly = true, Format = belowFormat });
+        if (keepContent)
+        {
+            using Qcow2Image overlay = (Qcow2Image)DiskImage.Open(path, new DiskImageOptions { Format = "qcow2" });
+            DiskRebase.CopyDifferences(overlay, next, progress, cancellation);
+        }
+        using HostImageFile file = HostImageFile.Open(path, writable: true);
+        Qcow2BackingRecord.Write(file, Qcow2HeaderReader.Read(file), backing.Path, belowFormat);
+    }
+
     /// <summary>Where a disk has its data, from the beginning to the end.</summary>
     public static IEnumerable<(long Start, BlockExtent Extent)> Map(string path, string? format)
     {

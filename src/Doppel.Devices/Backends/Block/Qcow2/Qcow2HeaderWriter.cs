@@ -43,11 +43,11 @@ internal sealed class Qcow2HeaderWriter(IImageFile file, Qcow2Header header)
         return cluster;
     }
 
-    internal void WriteRefcountTablePlace()
+    internal void WriteRefcountTablePlace(long offset, int clusters)
     {
         PinnedBuffer bytes = new(12);
-        U64(bytes.Span, 0, (ulong)header.RefcountTableOffset);
-        U32(bytes.Span, 8, (uint)header.RefcountTableClusters);
+        U64(bytes.Span, 0, (ulong)offset);
+        U32(bytes.Span, 8, (uint)clusters);
         file.Write(48, [bytes.Whole]);
     }
 

@@ -83,7 +83,15 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
         {
             long length = new BufferCursor(buffers).Remaining;
             if (!Metadata.Tables.TryFindCached(offset, length, out Qcow2Run run) || run.Length < length) return false;
-            return run.Kind is Qcow2Kind.Data or Qcow2Kind.Shared && _file.TryReadCached(run.Host, buffers);
+            switch (run.Kind)
+            {
+                case Qcow2Kind.Data or Qcow2Kind.Shared: return _file.TryReadCached(run.Host, buffers);
+                case Qcow2Kind.Compressed: return false;
+                case Qcow2Kind.Unallocated when _backing is not null: return offset + length <= _backing.Length && _backing.TryReadCached(offset, buffers);
+                default:
+                    new BufferCursor(buffers).Clear(length);
+                    return true;
+            }
         }
         finally
         {

@@ -139,10 +139,10 @@ internal sealed class Qcow2Refcounts
     {
         if (_moved.Count == 0) return default;
         (long, int) old = (_header.RefcountTableOffset >> _header.ClusterBits, _header.RefcountTableClusters);
+        _writer.WriteRefcountTablePlace(_moved.First << _header.ClusterBits, _moved.Count);
         _header.RefcountTableOffset = _moved.First << _header.ClusterBits;
         _header.RefcountTableClusters = _moved.Count;
         _moved = default;
-        _writer.WriteRefcountTablePlace();
         return old;
     }
 

@@ -16,7 +16,7 @@ internal static class Qcow2Repair
         checker.Walk();
         WriteCounts(file, header, checker.Uses);
         file.Flush();
-        new Qcow2HeaderWriter(file, header).WriteRefcountTablePlace();
+        new Qcow2HeaderWriter(file, header).WriteRefcountTablePlace(header.RefcountTableOffset, header.RefcountTableClusters);
         file.Flush();
         FixFlags(file, checker);
         file.Flush();

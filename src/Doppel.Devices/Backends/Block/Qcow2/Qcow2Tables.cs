@@ -61,7 +61,12 @@ internal sealed class Qcow2Tables
     {
         run = default;
         ulong entry = Volatile.Read(ref _l1[guest >> _header.L1Shift]);
-        if ((entry & Qcow2Format.OffsetMask) == 0 || !_l2.Gate.TryEnter()) return false;
+        if ((entry & Qcow2Format.OffsetMask) == 0)
+        {
+            run = Find(guest, most);
+            return true;
+        }
+        if (!_l2.Gate.TryEnter()) return false;
         try
         {
             long at = EntryOffset(entry, guest);
