@@ -34,6 +34,12 @@ internal sealed class MemoryFile : IImageFile
     /// <summary>How much was done so far.</summary>
     internal int LogLength => _log.Count;
 
+    /// <summary>When a stretch was first written in one piece.</summary>
+    internal int FindWrite(long offset, int length) => _log.FindIndex(o => o.Kind == Kind.Write && o.Offset == offset && o.Length == length);
+
+    /// <summary>When the next flush begins.</summary>
+    internal int FindFlush(int from) => _log.FindIndex(from, static o => o.Kind == Kind.Flush);
+
     public void Read(long offset, ReadOnlySpan<HostBuffer> buffers)
     {
         foreach (HostBuffer buffer in buffers)
