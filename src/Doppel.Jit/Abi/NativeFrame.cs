@@ -123,7 +123,9 @@ internal struct FlagTable
     private byte _first;
 }
 
-/// <summary>One entry of a jump cache.</summary>
+/// <summary>
+/// One entry of a jump cache. Each address has two places: generated code looks into the first, the code that all units share into the second.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct JumpCacheEntry
 {
@@ -137,6 +139,12 @@ internal struct JumpCacheEntry
 
     /// <summary>Bits of the address that select the entry; they count in steps of two.</summary>
     internal const int IndexMask = (Entries - 1) << 1;
+
+    /// <summary>
+    /// The second place differs from the first in the lowest bit of the page's number, and in the next one if the bit of the address is set that
+    /// stands <see cref="OtherShift"/> above it: both places of all addresses of a page stand in two rows.
+    /// </summary>
+    internal const int OtherAlways = 1 << 12, OtherSometimes = 1 << 13, OtherShift = 1;
 
     /// <summary>Size of one cache in bytes.</summary>
     internal const int CacheBytes = Entries * 16;

@@ -53,11 +53,12 @@ internal sealed record Stubs
             stubs.ExitBudget = EmitExit(NativeExit.Budget, exit, hasAddress: false);
             stubs.ExitBudgetIndirect = EmitExit(NativeExit.BudgetIndirect, exit, hasAddress: true);
             stubs.ExitLink = EmitExit(NativeExit.Link, goOn, hasAddress: false);
-            stubs.ExitLookup = EmitExit(NativeExit.Lookup, goOn, hasAddress: true);
+            nint miss = EmitExit(NativeExit.Lookup, goOn, hasAddress: true);
+            stubs.ExitLookup = EmitOtherPlace(miss);
             stubs.ExitInterpret = EmitExit(NativeExit.Interpret, goOn, hasAddress: false);
             stubs.ExitBudgetStored = EmitExit(NativeExit.Budget, stored, hasAddress: false);
             stubs.ExitInterpretStored = EmitExit(NativeExit.Interpret, goOnStored, hasAddress: false);
-            stubs.Enter = EmitEnter(EmitNoReturn(stubs.ExitLookup));
+            stubs.Enter = EmitEnter(EmitNoReturn(miss));
             EmitTail(exit, stored, leave);
             EmitGoOn(goOn, goOnStored, leave);
             stubs.Fill = EmitFill();
@@ -108,6 +109,26 @@ internal sealed record Stubs
             if (hasAddress) Asm.Store(8, Field(NativeFrame.ExitAddressAt), Rax);
             Asm.MovImm(Rax, (int)reason);
             Asm.Jmp(exit);
+            return entry;
+        }
+
+        // The address in rax is not at its first place in the jump cache at rdx.
+        private nint EmitOtherPlace(nint miss)
+        {
+            const int PageMask = -4096;
+            Asm.Align(16);
+            nint entry = Asm.Here;
+            Asm.Mov(false, Rcx, Rax);
+            Asm.ShiftImm(Shift.Shr, false, Rcx, JumpCacheEntry.OtherShift);
+            Asm.Op(Alu.And, false, Rcx, JumpCacheEntry.OtherSometimes);
+            Asm.Op(Alu.Xor, false, Rcx, JumpCacheEntry.OtherAlways);
+            Asm.Op(Alu.Xor, false, Rcx, Rax);
+            Asm.Op(Alu.And, false, Rcx, JumpCacheEntry.IndexMask);
+            Asm.Op(Alu.Cmp, true, Rax, new Mem(Rdx, 0, Rcx, 3));
+            Asm.JccAbsolute(Cond.Ne, miss);
+            Asm.Op(Alu.And, true, Rax, PageMask);
+            Asm.Store(8, Context(Layout.CodePage), Rax);
+            Asm.Jmp(new Mem(Rdx, sizeof(ulong), Rcx, 3));
             return entry;
         }
 

@@ -22,7 +22,7 @@ internal sealed unsafe class JumpTable : IDisposable
     {
         Entries = (JumpCacheEntry*)NativeMemory.AlignedAlloc(JumpCacheEntry.CacheBytes + NextPageEntry.CacheBytes, 64);
         _nextPages = (NextPageEntry*)(Entries + JumpCacheEntry.Entries);
-        for (int i = 0; i < JumpCacheEntry.Entries; i++) Entries[i] = new JumpCacheEntry { Address = Empty };
+        for (int i = 0; i < JumpCacheEntry.Entries; i++) Entries[i] = new JumpCacheEntry { Address = EmptyAt(i) };
         Clear();
     }
 
@@ -30,22 +30,35 @@ internal sealed unsafe class JumpTable : IDisposable
 
     internal void Fill(ulong address, nint code)
     {
-        int index = IndexOf(address);
-        JumpCacheEntry* entry = Entries + index;
+        Note(address & SoftTlb.PageMask);
+        JumpCacheEntry entry = new() { Code = code, Address = address };
+        int first = IndexOf(address), other = OtherIndexOf(address);
+        if (Entries[other].Address == address)
+        {
+            Entries[other] = entry;
+            return;
+        }
+        // What is pushed out of its first place goes to its second.
+        JumpCacheEntry before = Entries[first];
+        if ((before.Address & 1) == 0 && before.Address != address && IndexOf(before.Address) == first) Put(OtherIndexOf(before.Address), before);
+        Put(first, entry);
+    }
+
+    private void Put(int index, in JumpCacheEntry entry)
+    {
         // Code stays where an address was dropped: the entry is listed already.
-        if (entry->Code == 0)
+        if (Entries[index].Code == 0)
         {
             if (_filledCount == _filled.Length) Array.Resize(ref _filled, _filledCount * 2);
             _filled[_filledCount++] = index;
         }
-        *entry = new JumpCacheEntry { Code = code, Address = address };
-        Note(address & SoftTlb.PageMask);
+        Entries[index] = entry;
     }
 
     internal nint Find(ulong address)
     {
-        JumpCacheEntry* entry = Entries + IndexOf(address);
-        return entry->Address == address ? entry->Code : 0;
+        JumpCacheEntry* first = Entries + IndexOf(address), other = Entries + OtherIndexOf(address);
+        return first->Address == address ? first->Code : other->Address == address ? other->Code : 0;
     }
 
     internal void Replace(nint before, nint now)
@@ -62,19 +75,16 @@ internal sealed unsafe class JumpTable : IDisposable
         ulong page = address & SoftTlb.PageMask;
         (int word, ulong bit) = FilterOf(page);
         if ((_filter[word] & bit) == 0) return;
-        // The entries of a page stand in a row.
-        JumpCacheEntry* first = Entries + IndexOf(page);
-        for (int i = 0; i < EntriesOfPage; i++)
-        {
-            if ((first[i].Address & SoftTlb.PageMask) == page) first[i].Address = Empty;
-        }
+        // The first places of a page stand in a row, and so do the second ones.
+        DropRow(IndexOf(page), page);
+        DropRow(OtherIndexOf(page), page);
         DropNextPage(page);
         DropNextPage(page - 4096);
     }
 
     internal void Clear()
     {
-        for (int i = 0; i < _filledCount; i++) Entries[_filled[i]] = new JumpCacheEntry { Address = Empty };
+        for (int i = 0; i < _filledCount; i++) Entries[_filled[i]] = new JumpCacheEntry { Address = EmptyAt(_filled[i]) };
         _filledCount = 0;
         Array.Clear(_filter);
         if (!_hasNextPages) return;
@@ -93,7 +103,13 @@ internal sealed unsafe class JumpTable : IDisposable
     /// <inheritdoc/>
     public void Dispose() => NativeMemory.AlignedFree(Entries);
 
+    // An address that is odd, as the guest may compute one too before bit 0 is cleared, and whose places are elsewhere.
+    private static ulong EmptyAt(int index) => ((ulong)(index ^ 1) << 1) | 1;
+
     private static int IndexOf(ulong address) => (int)(address & JumpCacheEntry.IndexMask) >> 1;
+
+    private static int OtherIndexOf(ulong address) =>
+        IndexOf(address ^ JumpCacheEntry.OtherAlways ^ ((address >> JumpCacheEntry.OtherShift) & JumpCacheEntry.OtherSometimes));
 
     private static (int Word, ulong Bit) FilterOf(ulong page)
     {
@@ -106,6 +122,15 @@ internal sealed unsafe class JumpTable : IDisposable
     {
         (int word, ulong bit) = FilterOf(page);
         _filter[word] |= bit;
+    }
+
+    private void DropRow(int first, ulong page)
+    {
+        for (int i = first; i < first + EntriesOfPage; i++)
+        {
+            // Odd ones are empty already.
+            if ((Entries[i].Address & (SoftTlb.PageMask | 1)) == page) Entries[i].Address = EmptyAt(i);
+        }
     }
 
     private void DropNextPage(ulong codePage)

@@ -116,6 +116,38 @@ public sealed class ReturnTests
         hart.AssertMachineTrap(cause: 1, (ulong)target & ~1UL, (ulong)target & ~1UL);
     }
 
+    [Theory]
+    [MemberData(nameof(EngineNames))]
+    public void Jump_ToAnOddAddress_IsNotTakenForAnEmptyEntry(string engine)
+    {
+        using var hart = new BareHart(engine) { ["a0"] = 1 };
+        hart.Place(BareHart.Data + 0x40, "jr a0");
+        hart.State.Pc = BareHart.Data + 0x40;
+
+        // Far enough from the end of the run that the translation is used.
+        hart.Run(ticks: 1000);
+
+        hart.AssertMachineTrap(cause: 1, 0, 0);
+    }
+
+    // More targets than places: all have the same offset, on pages that share their rows.
+    [Theory]
+    [MemberData(nameof(EngineNames))]
+    public void Calls_ToManyPagesInTurn_ReachEachOne(string engine)
+    {
+        const int Pages = 40;
+        using var hart = new BareHart(engine) { ["s0"] = 30, ["s2"] = BareHart.Data, ["s3"] = BareHart.Data + (Pages * 4096), ["t0"] = 4096 };
+        for (ulong i = 0; i < Pages; i++) hart.Place(BareHart.Data + (i * 4096), $"addi a0, a0, {i}; ret");
+
+        RunLong(hart, """
+            again: mv s1, s2
+            next: jalr ra, 0(s1); add s1, s1, t0; bne s1, s3, next
+            addi s0, s0, -1; bnez s0, again; bare_end: j 0
+            """, 30 * ((Pages * 5) + 3));
+
+        Assert.Equal(30UL * Pages * (Pages - 1) / 2, hart["a0"]);
+    }
+
     private static void RunLong(BareHart hart, string source, long ticks)
     {
         ulong end = hart.Place(BareHart.Ram, source)["bare_end"];
