@@ -444,6 +444,21 @@ public sealed class ShareMessageTests : IDisposable
     }
 
     [Fact]
+    public void Quickly_WhatMayWaitForADisk_IsLeftAlone()
+    {
+        uint fid = OpenFile();
+        byte[] room = new byte[4096];
+        Assert.False(_client.Server.TryServeQuickly(_client.Encode(FSync, fid, 0u), room, _client, out _));
+        Assert.False(_client.Server.TryServeQuickly(_client.Encode(Read, fid, 0UL, 200_000u), room, _client, out _));
+        Assert.False(_client.Server.TryServeQuickly(_client.Encode(118, fid, 0UL, 200_000u), room, _client, out _));
+        Assert.True(_client.Server.TryServeQuickly(_client.Encode(24, fid, 0x7FFUL), room, _client, out ShareReply reply));
+        Assert.Equal((25, 160), (room[4], reply.Head));
+        // Just written, so in memory; where a file system can not tell, it is left alone too.
+        bool isDone = _client.Server.TryServeQuickly(_client.Encode(Read, fid, 0UL, 5u), room, _client, out reply);
+        Assert.Equal(5u * Convert.ToUInt32(isDone), reply.Bulk);
+    }
+
+    [Fact]
     public void Files_ThatHandlesLeadThrough_AreBounded()
     {
         using ShareClient guest = _folder.Connect(new ShareOptions { MaxNodes = 100 });

@@ -93,8 +93,7 @@ public sealed class ShareServer : IDisposable
     public bool TryServeQuickly(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk, out ShareReply result)
     {
         result = default;
-        if (message.Length > 4 && message[4] == ShareMessage.Sync) return false;
-        if (bulk.SourceLength > QuickBytes || (message.Length > 4 && message[4] == ShareMessage.Read && bulk.TargetLength > QuickBytes)) return false;
+        if (message.Length >= ShareMessage.HeaderLength && (message[4] == ShareMessage.Sync || MovesMuch(message))) return false;
         result = Serve(message, reply, bulk, mayWait: false);
         return !_session.WouldWait;
     }
@@ -114,6 +113,11 @@ public sealed class ShareServer : IDisposable
 
     /// <summary>Lets go of all files.</summary>
     public void Dispose() => _session.Dispose();
+
+    // Reads and writes have their count in the same place.
+    private static bool MovesMuch(ReadOnlySpan<byte> message) =>
+        message[4] is ShareMessage.Read or ShareMessage.Write && message.Length >= ShareMessage.WriteHeadLength
+        && BinaryPrimitives.ReadUInt32LittleEndian(message[(ShareMessage.WriteHeadLength - 4)..]) > QuickBytes;
 
     private ShareReply Serve(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk, bool mayWait)
     {
