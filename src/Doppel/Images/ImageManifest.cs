@@ -103,6 +103,7 @@ public sealed record ImageManifest
 [JsonSerializable(typeof(ImageManifest))]
 [JsonSerializable(typeof(ImageLayer))]
 [JsonSerializable(typeof(BuilderToolsRecord))]
+[JsonSerializable(typeof(Roots.PackageChoice))]
 internal sealed partial class ImageJson : JsonSerializerContext
 {
     /// <summary>Writes characters such as + as they are: the file is for people too and never part of a web page.</summary>

@@ -13,6 +13,7 @@ namespace Doppel.Images;
 /// tmp/                     files being written
 /// disks/DIGEST.raw         root disks, named by their content
 /// layers/KEY.json          root disks on the way, each after one step of a recipe
+/// apt/                     index of the archive for root disks, and downloads of a build that is under way or was stopped
 /// tools.json               what the machine that makes root disks needs
 /// lock                     held by the process that changes any of this
 /// </code>

@@ -17,6 +17,9 @@ internal sealed class StoreFiles(string root)
 
     private string ToolsRecord => Path.Combine(root, "tools.json");
 
+    /// <summary>Where apt has the index of Debian's archive, and what it has chosen.</summary>
+    public string AptFolder => Path.Combine(root, "apt");
+
     /// <summary>A folder for one build; what a build that was stopped leaves there is found by the next one.</summary>
     public string WorkFolder(string name) => Path.Combine(root, "work", name);
 
@@ -57,6 +60,7 @@ internal sealed class StoreFiles(string root)
         ImageLayer[] layers = [.. keys.Select(FindLayer).OfType<ImageLayer>()];
         string[] tools = FindTools() is { } record ? [record.Archive.Sha256] : [];
         Blobs.Prune([.. images.SelectMany(static i => (string[])[i.Kernel.Sha256, i.Initrd.Sha256]), .. layers.Select(static l => l.PackageStatus.Sha256), .. tools, .. moreBlobs]);
+        if (!images.Any(static i => i.Disk is not null) && Directory.Exists(AptFolder)) Directory.Delete(AptFolder, recursive: true);
         Disks.Prune([.. images.Select(static i => i.Disk?.Digest).OfType<string>(), .. layers.Select(static l => l.Disk.Digest)]);
     }
 

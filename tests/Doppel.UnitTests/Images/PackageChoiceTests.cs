@@ -15,7 +15,7 @@ public sealed class PackageChoiceTests : IDisposable
     public PackageChoiceTests()
     {
         _archive.Add("library", "1.0-1", "", ("usr/lib/a", [1]));
-        _archive.Add("tool", "2:3.0", "library (>= 1.0)", ("usr/bin/tool", [2, 3]));
+        _archive.Add("tool", "2:3.0", "library (>= 1.0)\nPre-Depends: library", ("usr/bin/tool", [2, 3]));
         _archive.Add("broken", "1", "nowhere");
         _archive.Publish();
         _session = new DebianArchiveSession(_archive.Source(), _folder.Path, _log);
@@ -65,6 +65,32 @@ public sealed class PackageChoiceTests : IDisposable
         // What is there is not fetched again, so the archive may be gone.
         Directory.Delete(Path.Combine(_archive.Root, "pool"), recursive: true);
         Assert.Equal(files, await _session.DownloadAsync(choice.Packages, default));
+    }
+
+    [Fact]
+    public async Task Choose_AgainFromTheSameIndex_DoesNotAskAptAgain()
+    {
+        PackageChoice first = await _session.ChooseAsync(["tool"], "", recommends: true, default);
+        var log = new ProgressLog();
+        PackageChoice again = await new DebianArchiveSession(_archive.Source(), _folder.Path, log).ChooseAsync(["tool"], "", recommends: true, default);
+
+        Assert.Equal(first.Operations, again.Operations);
+        Assert.Equal(first.Packages, again.Packages);
+        Assert.Equal("library", again.Packages[^1].PreDepends);
+        Assert.Contains(_log.Entries, static e => e.Detail == "choosing packages");
+        Assert.DoesNotContain(log.Entries, static e => e.Detail == "choosing packages");
+    }
+
+    [Fact]
+    public async Task Choose_AfterTheArchiveHasChanged_TakesWhatIsNew()
+    {
+        _ = await _session.ChooseAsync(["tool"], "", recommends: true, default);
+        _archive.Add("tool", "2:4.0", "library (>= 1.0)", ("usr/bin/tool", [4]));
+        _archive.Publish();
+        PackageChoice later = await new DebianArchiveSession(_archive.Source(), _folder.Path, _log).ChooseAsync(["tool"], "", recommends: true, default);
+
+        Assert.Equal("2:4.0", later.Packages[^1].Version);
+        Assert.Single(Directory.EnumerateFiles(_folder["choices"]));
     }
 
     [Fact]

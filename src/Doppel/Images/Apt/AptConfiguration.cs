@@ -39,7 +39,7 @@ internal static class AptConfiguration
             Acquire::AllowInsecureRepositories "false";
             Acquire::AllowWeakRepositories "false";
             Acquire::AllowDowngradeToInsecureRepositories "false";
-            Acquire::GzipIndexes "false";
+            Acquire::GzipIndexes "true";
             Acquire::Languages { "none"; };
             Acquire::Retries "3";
             Debug::NoLocking "false";

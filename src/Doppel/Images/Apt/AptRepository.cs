@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace Doppel.Images.Apt;
 
@@ -13,9 +14,6 @@ internal sealed record AptPackage(string Name, string Version, string Depends, s
 {
     /// <summary>The Pre-Depends field, as written.</summary>
     public string PreDepends { get; init; } = "";
-
-    /// <summary>The paragraph of the index, as written, for <see cref="AptRepository.WriteStatus"/>.</summary>
-    public string Stanza { get; init; } = "";
 }
 
 /// <summary>One thing that apt would have dpkg do.</summary>
@@ -65,8 +63,18 @@ internal sealed class AptRepository
     /// <summary>Fetches the signed index; <paramref name="progress"/> gets the part done, 0 to 1.</summary>
     /// <exception cref="AptException">The archive cannot be reached or its signature is not good.</exception>
     public Task UpdateAsync(Action<double> progress, CancellationToken cancellation) =>
+        // What the index says is read when it is needed, which it is not where nothing has changed.
         HostProcess.RunAsync(_tools.AptGet, ["-c", _configuration, "-q=2", "-o", "APT::Status-Fd=1", "-o",
-            "APT::Update::Error-Mode=any", "update"], reader => FollowAsync(reader, progress, cancellation), cancellation);
+            "APT::Update::Error-Mode=any", "-o", "pkgCacheFile::Generate=false", "update"], reader => FollowAsync(reader, progress, cancellation), cancellation);
+
+    /// <summary>Digest of the signed index: of the files that name the digests of all others.</summary>
+    public string IndexDigest()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(_folder, "lists"), "*Release*").Order(StringComparer.Ordinal))
+            hash.AppendData(File.ReadAllBytes(file));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     /// <summary>Looks packages up in the index, in the order asked for.</summary>
     /// <exception cref="AptException">A package is not in the index.</exception>
@@ -125,8 +133,12 @@ internal sealed class AptRepository
         return [.. packages.Select(FileOf)];
     }
 
-    /// <summary>Removes lists and downloads.</summary>
-    public void Clear() => Directory.Delete(_folder, recursive: true);
+    /// <summary>Removes downloads, and what apt can compute again; the index stays, so that only what is new of it need be fetched.</summary>
+    public void Clear()
+    {
+        foreach (string file in (IEnumerable<string>)[.. Directory.EnumerateFiles(Archives, "*.deb"), .. Directory.EnumerateFiles(_folder, "*pkgcache.bin*")])
+            File.Delete(file);
+    }
 
     private string FileOf(AptPackage package) => Path.Combine(Archives, package.Sha256 + ".deb");
 
@@ -189,7 +201,6 @@ internal sealed class AptRepository
         Number(stanza, "Installed-Size") * 1024)
     {
         PreDepends = stanza.GetValueOrDefault("Pre-Depends", ""),
-        Stanza = string.Concat(stanza.Select(static field => $"{field.Key}: {field.Value}\n")),
     };
 
     private static long Number(Dictionary<string, string> stanza, string field) =>

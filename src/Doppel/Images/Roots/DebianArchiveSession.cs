@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using Doppel.Images.Apt;
 
 namespace Doppel.Images.Roots;
@@ -5,8 +8,14 @@ namespace Doppel.Images.Roots;
 /// <summary>Packages that apt has chosen: what to do with them, in order, and what they are.</summary>
 internal sealed record PackageChoice(IReadOnlyList<AptOperation> Operations, IReadOnlyList<AptPackage> Packages);
 
-/// <summary>Debian's archive for one build: chosen, and its index fetched, when the first package is asked for. Thread contract: one caller.</summary>
-internal sealed class DebianArchiveSession(AptSource? source, string workFolder, IProgress<ImageProgress> progress)
+/// <summary>
+/// Debian's archive for one build: chosen, and its index brought up to date, when the first package is asked for. What apt has chosen once it would
+/// choose again from the same index, and is not asked. Thread contract: one caller, the holder of the store's lock.
+/// </summary>
+/// <param name="source">The archive, or null for that of the host's apt.</param>
+/// <param name="folder">Folder of the index, the downloads and the choices.</param>
+/// <param name="progress">Gets the steps.</param>
+internal sealed class DebianArchiveSession(AptSource? source, string folder, IProgress<ImageProgress> progress)
 {
     private const string Architecture = "riscv64";
 
@@ -39,12 +48,19 @@ internal sealed class DebianArchiveSession(AptSource? source, string workFolder,
     public async Task<PackageChoice> ChooseAsync(IReadOnlyList<string> names, string status, bool recommends, CancellationToken cancellation)
     {
         AptRepository repository = await OpenAsync(cancellation).ConfigureAwait(false);
+        string memory = MemoryOf(repository, names, status, recommends);
+        if (Recall(memory) is { } known) return known;
         repository.WriteStatus(status);
         progress.Report(new(ImageStep.Index, "choosing packages", 0, 0));
         IReadOnlyList<AptOperation> operations = await repository.PlanAsync(names, recommends, cancellation).ConfigureAwait(false);
         string[] chosen = [.. operations.Where(static o => o.IsUnpack).Select(static o => o.Package)];
-        return new PackageChoice(operations, chosen.Length == 0 ? [] : await repository.ShowAsync(chosen, cancellation).ConfigureAwait(false));
+        var choice = new PackageChoice(operations, chosen.Length == 0 ? [] : await repository.ShowAsync(chosen, cancellation).ConfigureAwait(false));
+        await File.WriteAllTextAsync(memory, JsonSerializer.Serialize(choice, ImageJson.Default.PackageChoice), cancellation).ConfigureAwait(false);
+        return choice;
     }
+
+    /// <summary>Removes what the next build need not find: downloads and caches.</summary>
+    public void Clear() => _repository?.Clear();
 
     /// <summary>Downloads packages and has apt verify them; paths in the same order.</summary>
     public async Task<IReadOnlyList<string>> DownloadAsync(IReadOnlyList<AptPackage> packages, CancellationToken cancellation)
@@ -63,10 +79,32 @@ internal sealed class DebianArchiveSession(AptSource? source, string workFolder,
         if (_repository is { } open) return open;
         AptSource chosen = await SourceAsync(cancellation).ConfigureAwait(false);
         var repository = AptRepository.Create(
-            Tools, Path.Combine(workFolder, "apt"), chosen.ToStanza(DebianImage.Suite, Architecture, AptTools.ArchiveKeyring), Architecture);
+            Tools, folder, chosen.ToStanza(DebianImage.Suite, Architecture, AptTools.ArchiveKeyring), Architecture);
         const int Parts = 1000;
         progress.Report(new(ImageStep.Index, DebianImage.Suite, 0, Parts));
         await repository.UpdateAsync(part => progress.Report(new(ImageStep.Index, DebianImage.Suite, (long)(part * Parts), Parts)), cancellation).ConfigureAwait(false);
         return _repository = repository;
+    }
+
+    // Choices from another index are of no use any more.
+    private string MemoryOf(AptRepository repository, IReadOnlyList<string> names, string status, bool recommends)
+    {
+        string index = repository.IndexDigest()[..16], choices = Directory.CreateDirectory(Path.Combine(folder, "choices")).FullName;
+        foreach (string old in Directory.EnumerateFiles(choices).Where(f => !Path.GetFileName(f).StartsWith(index, StringComparison.Ordinal))) File.Delete(old);
+        byte[] question = SHA256.HashData(Encoding.UTF8.GetBytes($"{recommends}\n{string.Join(' ', names)}\n{status}"));
+        return Path.Combine(choices, $"{index}-{Convert.ToHexStringLower(question)}.json");
+    }
+
+    private static PackageChoice? Recall(string memory)
+    {
+        try
+        {
+            PackageChoice? choice = File.Exists(memory) ? JsonSerializer.Deserialize(File.ReadAllText(memory), ImageJson.Default.PackageChoice) : null;
+            return choice is { Operations: not null, Packages: not null } ? choice : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 }

@@ -11,6 +11,7 @@ internal sealed class RootBuilder
     private readonly StoreFiles _files;
     private readonly string _workFolder;
     private readonly IProgress<ImageProgress> _progress;
+    private readonly DebianArchiveSession _debian;
     private readonly LayerMaker _layers;
     private readonly PackageSteps _packages;
 
@@ -25,8 +26,9 @@ internal sealed class RootBuilder
         _files = files;
         _workFolder = workFolder;
         _progress = progress;
+        _debian = new DebianArchiveSession(source, files.AptFolder, progress);
         _layers = new LayerMaker(files, boot, workFolder, progress);
-        _packages = new PackageSteps(files, new DebianArchiveSession(source, workFolder, progress), _layers, (workFolder, progress));
+        _packages = new PackageSteps(files, _debian, _layers, (workFolder, progress));
     }
 
     /// <summary>Makes the disk of a recipe. A cached disk that is damaged is removed, and made again.</summary>
@@ -43,7 +45,9 @@ internal sealed class RootBuilder
             {
                 ImageLayer layer = await DoStepsAsync(recipe, from, environment, cancellation).ConfigureAwait(false);
                 bool isSound = await Task.Run(() => _files.Disks.Verify(layer.Disk, cancellation), cancellation).ConfigureAwait(false);
-                return isSound ? layer : throw new DamagedDiskException(layer.Disk);
+                if (!isSound) throw new DamagedDiskException(layer.Disk);
+                _debian.Clear();
+                return layer;
             }
             catch (DamagedDiskException e) when (e.Disk != from?.Disk)
             {
