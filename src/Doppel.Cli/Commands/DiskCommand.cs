@@ -16,8 +16,16 @@ internal static class DiskCommand
     {
         DoppelCommand command = new("disk", "Make, inspect, check, convert, resize, commit and rebase disk images.")
         {
-            Examples = [("doppel disk create -f qcow2 data.qcow2 20G", "an empty disk that takes space as it is filled"), ("doppel disk info data.qcow2", "what an image is")],
-            Notes = ["Formats: raw and qcow2; vpc (VHD), vmdk and vdi can be read. Without a format the ending of the file's name decides, and all that is not known is raw."],
+            Examples =
+            [
+                ("doppel disk create -f qcow2 data.qcow2 20G", "an empty disk that takes space as it is filled"),
+                ("doppel disk info data.qcow2", "what an image is"),
+            ],
+            Notes =
+            [
+                "Formats: raw and qcow2; vpc (VHD), vmdk and vdi can be read. Without a format the ending of the file's name decides, "
+                    + "and all that is not known is raw.",
+            ],
         };
         command.Subcommands.Add(New());
         command.Subcommands.Add(Info());
@@ -41,9 +49,14 @@ internal static class DiskCommand
             ],
         };
         Argument<string> file = File("FILE", "Image to make");
-        Argument<string?> size = new("SIZE") { Arity = ArgumentArity.ZeroOrOne, Description = "Size of the disk, as in 20G; with -b, that of the backing file if none is given" };
+        Argument<string?> size = new("SIZE")
+        {
+            Arity = ArgumentArity.ZeroOrOne,
+            Description = "Size of the disk, as in 20G; with -b, that of the backing file if none is given",
+        };
         Option<string?> format = Text("--format", "-f", "FORMAT", "qcow2 or raw; without it, as the file's name ends");
-        Option<string?> backing = Text("--backing", "-b", "FILE", "Image below, which is read where the new one has nothing; relative to the new image's folder");
+        Option<string?> backing = Text("--backing", "-b", "FILE",
+            "Image below, which is read where the new one has nothing; relative to the new image's folder");
         Option<string?> backingFormat = Text("--backing-format", "-F", "FORMAT", "Format of the image below");
         Option<string?> options = Creation();
         Option<bool> force = Force();
@@ -52,9 +65,11 @@ internal static class DiskCommand
         command.SetAction(result =>
         {
             string path = result.GetValue(file)!;
-            if (result.GetValue(size) is null && result.GetValue(backing) is null) throw CliException.Usage("the size is missing", $"for instance `doppel disk create {path} 20G`");
+            if (result.GetValue(size) is null && result.GetValue(backing) is null)
+                throw CliException.Usage("the size is missing", $"for instance `doppel disk create {path} 20G`");
             if (result.GetValue(force)) DiskImages.Remove(path);
-            DiskCreation creation = DiskOptions.Apply(new DiskCreation(result.GetValue(format) ?? DiskOptions.FormatOfNew(path)), result.GetValue(options));
+            DiskCreation plain = new(result.GetValue(format) ?? DiskOptions.FormatOfNew(path));
+            DiskCreation creation = DiskOptions.Apply(plain, result.GetValue(options));
             DiskImages.Create(path, creation with
             {
                 Size = result.GetValue(size) is { } typed ? DiskOptions.Size(typed) : null,
@@ -70,7 +85,11 @@ internal static class DiskCommand
     {
         DoppelCommand command = new("info", "Show what an image is.")
         {
-            Examples = [("doppel disk info --backing-chain mine.qcow2", "with all images below it"), ("doppel disk info --json mine.qcow2", "for a script")],
+            Examples =
+            [
+                ("doppel disk info --backing-chain mine.qcow2", "with all images below it"),
+                ("doppel disk info --json mine.qcow2", "for a script"),
+            ],
         };
         Argument<string> file = File("FILE", "Image to show");
         Option<string?> format = Format();
@@ -80,7 +99,9 @@ internal static class DiskCommand
         command.SetAction(result =>
         {
             (string path, string? kind) = (result.GetValue(file)!, result.GetValue(format));
-            IReadOnlyList<DiskInformation> images = result.GetValue(chain) ? DiskImages.InspectChain(path, kind) : [DiskImages.Inspect(path, kind)];
+            IReadOnlyList<DiskInformation> images = result.GetValue(chain)
+                ? DiskImages.InspectChain(path, kind)
+                : [DiskImages.Inspect(path, kind)];
             if (result.GetValue(json)) PrintJson(output => DiskReport.PrintJson(images, result.GetValue(chain), output));
             TextWriter output = result.InvocationConfiguration.Output;
             for (int i = 0; i < images.Count && !result.GetValue(json); i++)
@@ -102,7 +123,8 @@ internal static class DiskCommand
         };
         Argument<string> file = File("FILE", "Image to check");
         Option<string?> format = Format();
-        Option<bool> repair = new("--repair", "-r") { Description = "Mend what can be mended; a copy made before is a good idea" }, json = Json();
+        Option<bool> repair = new("--repair", "-r") { Description = "Mend what can be mended; a copy made before is a good idea" };
+        Option<bool> json = Json();
         command.Arguments.Add(file);
         foreach (Option option in (Option[])[format, repair, json]) command.Options.Add(option);
         command.SetAction(result =>
@@ -121,21 +143,27 @@ internal static class DiskCommand
     {
         DoppelCommand command = new("convert", "Copy a disk to a new image, with all images below it.")
         {
-            Examples = [("doppel disk convert -O qcow2 -c data.img data.qcow2", "a raw image to a compressed one"), ("doppel disk convert -O raw data.qcow2 data.img", "and back")],
+            Examples =
+            [
+                ("doppel disk convert -O qcow2 -c data.img data.qcow2", "a raw image to a compressed one"),
+                ("doppel disk convert -O raw data.qcow2 data.img", "and back"),
+            ],
         };
         Argument<string> source = File("SOURCE", "Image to copy"), target = File("TARGET", "Image to make");
-        Option<string?> format = Format(), targetFormat = Text("--target-format", "-O", "FORMAT", "qcow2 or raw; without it, as the file's name ends"), options = Creation();
+        Option<string?> targetFormat = Text("--target-format", "-O", "FORMAT", "qcow2 or raw; without it, as the file's name ends");
+        Option<string?> format = Format(), options = Creation();
         Option<bool> compress = new("--compress", "-c") { Description = "Compress a qcow2 image" }, force = Force();
         foreach (Argument argument in (Argument[])[source, target]) command.Arguments.Add(argument);
         foreach (Option option in (Option[])[format, targetFormat, compress, options, force]) command.Options.Add(option);
         command.SetAction((result, cancellation) =>
         {
             (string from, string to) = (result.GetValue(source)!, result.GetValue(target)!);
-            DiskCreation creation = DiskOptions.Apply(new DiskCreation(result.GetValue(targetFormat) ?? DiskOptions.FormatOfNew(to)), result.GetValue(options));
+            DiskCreation plain = new(result.GetValue(targetFormat) ?? DiskOptions.FormatOfNew(to)) { Compress = result.GetValue(compress) };
+            DiskCreation creation = DiskOptions.Apply(plain, result.GetValue(options));
             if (Path.GetFullPath(from) == Path.GetFullPath(to)) throw CliException.Usage("an image can not be converted to itself");
             if (result.GetValue(force)) DiskImages.Remove(to);
             DiskProgress.Show($"converting {from}", progress
-                => DiskImages.Convert(from, result.GetValue(format), to, creation with { Compress = result.GetValue(compress) }, progress, cancellation));
+                => DiskImages.Convert(from, result.GetValue(format), to, creation, progress, cancellation));
             return Task.FromResult(ExitStatus.Success);
         });
         return command;
@@ -145,10 +173,14 @@ internal static class DiskCommand
     {
         DoppelCommand command = new("resize", "Change the size of a disk.")
         {
-            Examples = [("doppel disk resize data.qcow2 +10G", "10 GiB more"), ("doppel disk resize --shrink data.qcow2 5G", "less; what is behind is lost")],
+            Examples =
+            [
+                ("doppel disk resize data.qcow2 +10G", "10 GiB more"),
+                ("doppel disk resize --shrink data.qcow2 5G", "less; what is behind is lost"),
+            ],
             Notes = ["Enlarge the file system in the guest afterwards (resize2fs), or make it smaller before."],
         };
-        Argument<string> file = File("FILE", "Image"), size = new("SIZE") { Description = "New size, as in 20G, or +SIZE for so much more" };
+        Argument<string> file = File("FILE", "Image"), size = File("SIZE", "New size, as in 20G, or +SIZE for so much more");
         Option<string?> format = Format();
         Option<bool> shrink = new("--shrink") { Description = "Allow that the end of the disk is lost" };
         command.Arguments.Add(file);
@@ -159,7 +191,8 @@ internal static class DiskCommand
         {
             string typed = result.GetValue(size)!;
             long bytes = DiskOptions.Size(typed.TrimStart('+'));
-            long now = DiskImages.Resize(result.GetValue(file)!, result.GetValue(format), old => typed.StartsWith('+') ? old + Math.Min(bytes, long.MaxValue - old) / 512 * 512 : bytes, result.GetValue(shrink));
+            Func<long, long> change = typed.StartsWith('+') ? old => old + Math.Min(bytes, long.MaxValue - old) / 512 * 512 : _ => bytes;
+            long now = DiskImages.Resize(result.GetValue(file)!, result.GetValue(format), change, result.GetValue(shrink));
             result.InvocationConfiguration.Output.WriteLine($"{result.GetValue(file)}: {Sizes.Bytes(now)}");
             return ExitStatus.Success;
         });
@@ -199,15 +232,17 @@ internal static class DiskCommand
             ],
         };
         Argument<string> file = File("FILE", "Overlay");
-        Option<string?> backing = Text("--backing", "-b", "FILE", "Image to put it over, relative to the overlay's folder; none without it");
+        Option<string?> backing = Text("--backing", "-b", "FILE",
+            "Image to put it over, relative to the overlay's folder; none without it");
         Option<string?> backingFormat = Text("--backing-format", "-F", "FORMAT", "Format of that image");
         Option<bool> only = new("--unsafe", "-u") { Description = "Copy nothing: the other image has the same content" };
         command.Arguments.Add(file);
         foreach (Option option in (Option[])[backing, backingFormat, only]) command.Options.Add(option);
         command.SetAction((result, cancellation) =>
         {
-            DiskProgress.Show($"rebasing {result.GetValue(file)}", progress
-                => DiskImages.Rebase(result.GetValue(file)!, result.GetValue(backing), result.GetValue(backingFormat), !result.GetValue(only), progress, cancellation));
+            (string path, string? below, string? format) = (result.GetValue(file)!, result.GetValue(backing), result.GetValue(backingFormat));
+            DiskProgress.Show($"rebasing {path}", progress
+                => DiskImages.Rebase(path, below, format, !result.GetValue(only), progress, cancellation));
             return Task.FromResult(ExitStatus.Success);
         });
         return command;
@@ -215,7 +250,10 @@ internal static class DiskCommand
 
     private static DoppelCommand Map()
     {
-        DoppelCommand command = new("map", "Show where a disk has its data.") { Examples = [("doppel disk map --json data.qcow2", "for a script")] };
+        DoppelCommand command = new("map", "Show where a disk has its data.")
+        {
+            Examples = [("doppel disk map --json data.qcow2", "for a script")],
+        };
         Argument<string> file = File("FILE", "Image");
         Option<string?> format = Format();
         Option<bool> json = Json();
@@ -226,18 +264,25 @@ internal static class DiskCommand
         {
             IEnumerable<DiskExtent> extents = DiskImages.Map(result.GetValue(file)!, result.GetValue(format));
             if (result.GetValue(json)) PrintJson(stream => DiskReport.PrintJson(extents, stream));
-            else foreach (DiskExtent e in extents)
-                result.InvocationConfiguration.Output.WriteLine($"{e.Start,16} {e.Length,16} {(e.IsZero ? "zero" : "data")}{(e.Depth > 0 ? $" {e.Depth} below" : "")}");
+            else PrintMap(extents, result.InvocationConfiguration.Output);
             return ExitStatus.Success;
         });
         return command;
     }
 
+    private static void PrintMap(IEnumerable<DiskExtent> extents, TextWriter output)
+    {
+        foreach (DiskExtent e in extents)
+            output.WriteLine($"{e.Start,16} {e.Length,16} {(e.IsZero ? "zero" : "data")}{(e.Depth > 0 ? $" {e.Depth} below" : "")}");
+    }
+
     private static void PrintCheck(string path, DiskCheck check, TextWriter output)
     {
         foreach (string problem in check.Problems) output.WriteLine(problem);
-        output.WriteLine(check is { Corruptions: 0, Leaks: 0 } ? $"{path}: no problems" : $"{path}: {check.Corruptions} corruptions, {check.Leaks} clusters lost");
-        output.WriteLine($"{check.AllocatedClusters} of {check.TotalClusters} clusters allocated, {check.CompressedClusters} of them compressed");
+        bool isClean = check is { Corruptions: 0, Leaks: 0 };
+        output.WriteLine(isClean ? $"{path}: no problems" : $"{path}: {check.Corruptions} corruptions, {check.Leaks} clusters lost");
+        (long allocated, long total, long compressed) = (check.AllocatedClusters, check.TotalClusters, check.CompressedClusters);
+        output.WriteLine($"{allocated} of {total} clusters allocated, {compressed} of them compressed");
     }
 
     private static void PrintJson(Action<Stream> print)
@@ -248,7 +293,8 @@ internal static class DiskCommand
 
     private static Argument<string> File(string name, string description) => new(name) { Description = description };
 
-    private static Option<string?> Text(string name, string alias, string value, string description) => new(name, alias) { HelpName = value, Description = description };
+    private static Option<string?> Text(string name, string alias, string value, string description)
+        => new(name, alias) { HelpName = value, Description = description };
 
     private static Option<string?> Format() => Text("--format", "-f", "FORMAT", "Its format; without it, as the file's name ends");
 

@@ -12,7 +12,8 @@ internal static class DiskOptions
         => DiskSize.TryParse(text, out long bytes) ? bytes : throw CliException.Usage($"{text} is no size", DiskSize.Example);
 
     /// <summary>The format of a file that is not there yet.</summary>
-    internal static string FormatOfNew(string path) => Path.GetExtension(path).Equals(".qcow2", StringComparison.OrdinalIgnoreCase) ? "qcow2" : "raw";
+    internal static string FormatOfNew(string path)
+        => Path.GetExtension(path).Equals(".qcow2", StringComparison.OrdinalIgnoreCase) ? "qcow2" : "raw";
 
     /// <summary>Applies a list like <c>cluster_size=4k,compat=0.10</c>.</summary>
     internal static DiskCreation Apply(DiskCreation creation, string? list)
@@ -31,7 +32,8 @@ internal static class DiskOptions
             ("compat", "1.1" or "v3") => creation with { Version = 3 },
             ("lazy_refcounts", "on") => creation with { LazyRefcounts = true },
             ("lazy_refcounts", "off") => creation with { LazyRefcounts = false },
-            _ => throw CliException.Usage($"-o {option} is not known", "there are cluster_size=SIZE, compat=0.10 or 1.1, lazy_refcounts=on or off"),
+            _ => throw CliException.Usage($"-o {option} is not known", "there are cluster_size=SIZE, compat=0.10 or 1.1, "
+                + "lazy_refcounts=on or off"),
         };
     }
 }

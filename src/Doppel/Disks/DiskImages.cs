@@ -4,9 +4,11 @@ using Doppel.Devices.Backends.Block.Qcow2;
 namespace Doppel.Disks;
 
 /// <summary>
-/// What one does with disk images while no machine uses them: make, look at, check, copy, enlarge, commit. Formats are given by name (<c>raw</c>,
-/// <c>qcow2</c>, and for reading <c>vpc</c>, <c>vmdk</c>, <c>vdi</c>); null means: as the ending of the file's name has it, raw for all that are not known.
-/// Whatever fails is an <see cref="IOException"/> that says which file, why, and what to do. Thread contract: static, no state.
+/// What one does with disk images while no machine uses them: make, look at, check, copy, enlarge, commit. Formats are given by name
+/// (<c>raw</c>,
+/// <c>qcow2</c>, and for reading <c>vpc</c>, <c>vmdk</c>, <c>vdi</c>); null means: as the ending of the file's name has it, raw for all
+/// that are not known. Whatever fails is an <see cref="IOException"/> that says which file, why, and what to do. Thread contract: static,
+/// no state.
 /// </summary>
 public static class DiskImages
 {
@@ -17,7 +19,8 @@ public static class DiskImages
     {
         ArgumentNullException.ThrowIfNull(creation);
         if (creation.Format == "qcow2") Qcow2Image.Create(path, OptionsOf(creation));
-        else if (creation.Format != "raw") throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
+        else if (creation.Format != "raw")
+            throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
         else if (creation.Backing is not null) throw new DiskImageException("a raw image can not have an image below it; use -f qcow2");
         else DiskMaintenance.CreateRaw(path, creation.Size ?? throw new DiskImageException($"the size of {path} is not given"));
     }
@@ -37,7 +40,11 @@ public static class DiskImages
                 LazyRefcounts = more.LazyRefcounts,
                 IsDirty = more.IsDirty,
                 IsCorrupt = more.IsCorrupt,
-                Snapshots = [.. more.Snapshots.Select(static s => new DiskInformation.Snapshot(s.Id, s.Name, DateTimeOffset.FromUnixTimeSeconds(s.Seconds), s.StateBytes))],
+                Snapshots =
+                [
+                    .. more.Snapshots.Select(static s
+                        => new DiskInformation.Snapshot(s.Id, s.Name, DateTimeOffset.FromUnixTimeSeconds(s.Seconds), s.StateBytes)),
+                ],
             },
         };
     }
@@ -77,7 +84,8 @@ public static class DiskImages
         string source, string? sourceFormat, string target, DiskCreation creation, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(creation);
-        if (creation.Format is not ("raw" or "qcow2")) throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
+        if (creation.Format is not ("raw" or "qcow2"))
+            throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
         Qcow2CreateOptions? options = creation.Format == "qcow2" ? OptionsOf(creation) : null;
         DiskMaintenance.Convert(source, sourceFormat, target, (options, creation.Compress), progress, cancellation);
     }
@@ -88,7 +96,8 @@ public static class DiskImages
     /// <param name="size">Given the old size, gives the new one, in bytes; a multiple of 512.</param>
     /// <param name="shrink">True to allow that the end of the disk is lost.</param>
     /// <returns>The new size.</returns>
-    public static long Resize(string path, string? format, Func<long, long> size, bool shrink = false) => DiskMaintenance.Resize(path, format, size, shrink);
+    public static long Resize(string path, string? format, Func<long, long> size, bool shrink = false)
+        => DiskMaintenance.Resize(path, format, size, shrink);
 
     /// <summary>Writes what an overlay has into the image below it, and empties the overlay.</summary>
     /// <returns>The path of the image below.</returns>
@@ -97,13 +106,15 @@ public static class DiskImages
 
     /// <summary>Puts an overlay over another image.</summary>
     /// <param name="path">Path of the overlay.</param>
-    /// <param name="backing">The other image, as it is recorded: a relative path is relative to the folder of the overlay. Null: none.</param>
+    /// <param name="backing">The other image, as it is recorded: a relative path is relative to the folder of the overlay. Null:
+    /// none.</param>
     /// <param name="backingFormat">Its format.</param>
     /// <param name="keepContent">True to copy what would read differently over the other image; false to trust that nothing does.</param>
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends the work; the overlay stays over the old image.</param>
     public static void Rebase(
-        string path, string? backing, string? backingFormat = null, bool keepContent = true, IProgress<double>? progress = null, CancellationToken cancellation = default)
+        string path, string? backing, string? backingFormat = null, bool keepContent = true, IProgress<double>? progress = null,
+        CancellationToken cancellation = default)
         => DiskMaintenance.Rebase(path, null, (backing, backingFormat), keepContent, progress, cancellation);
 
     /// <summary>Where a disk has its data, from the beginning to the end.</summary>

@@ -2,7 +2,9 @@ using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Block;
 
-/// <summary>A place in a list of buffers, which one walks from front to end without copying what is in them. Thread contract: a value of one thread.</summary>
+/// <summary>
+/// A place in a list of buffers, which one walks from front to end without copying what is in them. Thread contract: a value of one thread.
+/// </summary>
 internal ref struct BufferCursor
 {
     /// <summary>Pieces that one transfer takes at most; longer lists are cut.</summary>
@@ -29,7 +31,8 @@ internal ref struct BufferCursor
 
     /// <summary>Takes the pieces of the next bytes and goes behind them.</summary>
     /// <param name="pieces">Receives the pieces.</param>
-    /// <param name="length">Bytes wanted, at most <see cref="Remaining"/>; afterwards those that were taken, fewer where the room did not suffice.</param>
+    /// <param name="length">Bytes wanted, at most <see cref="Remaining"/>; afterwards those that were taken, fewer where the room did not
+    /// suffice.</param>
     /// <returns>How many pieces there are.</returns>
     internal int Take(scoped Span<HostBuffer> pieces, ref long length)
     {

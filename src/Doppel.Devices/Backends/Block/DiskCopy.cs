@@ -14,7 +14,9 @@ internal static class DiskCopy
     /// <param name="compressed">Takes whole clusters packed, or null to write plainly.</param>
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends the copy in the middle.</param>
-    internal static void Run(IBlockBackend source, IBlockBackend target, Qcow2CompressedWriter? compressed, IProgress<double>? progress, CancellationToken cancellation)
+    internal static void Run(
+        IBlockBackend source, IBlockBackend target, Qcow2CompressedWriter? compressed, IProgress<double>? progress,
+        CancellationToken cancellation)
     {
         PinnedBuffer buffer = new(Chunk);
         long size = source.Length;

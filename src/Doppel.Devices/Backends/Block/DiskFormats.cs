@@ -1,9 +1,9 @@
 namespace Doppel.Devices.Backends.Block;
 
 /// <summary>
-/// Names of formats, and how the format of a file is found if nobody says it. A guest can write anything to the beginning of a raw image, so what a
-/// file contains never makes it anything else than raw: if it did, a guest could make of its disk an image with any file of the host below it.
-/// The name of the file decides, which no guest can change. Thread contract: static, no state.
+/// Names of formats, and how the format of a file is found if nobody says it. A guest can write anything to the beginning of a raw image,
+/// so what a file contains never makes it anything else than raw: if it did, a guest could make of its disk an image with any file of the
+/// host below it. The name of the file decides, which no guest can change. Thread contract: static, no state.
 /// </summary>
 internal static class DiskFormats
 {
@@ -25,7 +25,9 @@ internal static class DiskFormats
     internal static DiskFormat Parse(string name)
     {
         int index = Array.FindIndex(s_formats, f => f.Name == name || f.Extensions[0] == "." + name);
-        return index >= 0 ? s_formats[index].Format : throw new DiskImageException($"there is no format {name}; there are {string.Join(", ", s_formats.Select(static f => f.Name))}");
+        return index >= 0
+            ? s_formats[index].Format
+            : throw new DiskImageException($"there is no format {name}; there are {string.Join(", ", s_formats.Select(static f => f.Name))}");
     }
 
     /// <summary>The format of a file by the ending of its name; raw for any other ending.</summary>

@@ -13,8 +13,8 @@ public static class DiskImage
     /// <param name="path">Its path.</param>
     /// <param name="options">How.</param>
     /// <returns>The disk; whoever disposes of it closes all files.</returns>
-    /// <exception cref="IOException">A file is not there, can not be opened, is in use, damaged, or of a kind that can not be used; the message
-    /// says which, why, and what to do.</exception>
+    /// <exception cref="IOException">A file is not there, can not be opened, is in use, damaged, or of a kind that can not be used; the
+    /// message says which, why, and what to do.</exception>
     public static IBlockBackend Open(string path, DiskImageOptions options)
     {
         DiskFormat format = options.Format is { } name ? DiskFormats.Parse(name) : DiskFormats.Guess(path);
@@ -27,12 +27,16 @@ public static class DiskImage
 
     /// <summary>Path of the image below, which is recorded relative to the folder of the one over it.</summary>
     internal static string ResolveBacking(string path, string backing)
-        => Path.GetFullPath(backing.StartsWith("file:", StringComparison.Ordinal) ? backing["file:".Length..] : backing, Path.GetDirectoryName(Path.GetFullPath(path))!);
+    {
+        string plain = backing.StartsWith("file:", StringComparison.Ordinal) ? backing["file:".Length..] : backing;
+        return Path.GetFullPath(plain, Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
 
     /// <summary>Fills in what follows from the image below.</summary>
     internal static Qcow2CreateOptions Complete(string path, Qcow2CreateOptions options)
     {
-        if (options.Backing is not { } backing) return options.Size is null ? throw new DiskImageException($"the size of {path} is not given") : options;
+        if (options.Backing is not { } backing)
+            return options.Size is null ? throw new DiskImageException($"the size of {path} is not given") : options;
         string full = ResolveBacking(path, backing);
         using IBlockBackend below = Open(full, new DiskImageOptions { ReadOnly = true, Format = options.BackingFormat });
         string format = options.BackingFormat is { } name ? DiskFormats.NameOf(DiskFormats.Parse(name)) : GuessFormat(full);
@@ -51,7 +55,9 @@ public static class DiskImage
 
     private static ForeignImage OpenForeign(string path, DiskFormat format, DiskImageOptions options)
     {
-        if (!options.ReadOnly) throw new DiskImageException($"{path} is a {DiskFormats.NameOf(format)} image, which can only be read: add ro or snapshot=on, or convert it with `doppel disk convert -O qcow2`");
+        if (!options.ReadOnly)
+            throw new DiskImageException($"{path} is a {DiskFormats.NameOf(format)} image, which can only be read: add ro or "
+                + "snapshot=on, or convert it with `doppel disk convert -O qcow2`");
         HostImageFile file = HostImageFile.Open(path, writable: false, options.Cache);
         try
         {
@@ -96,8 +102,10 @@ public static class DiskImage
         if (header.BackingPath is not { } recorded) return null;
         string below = ResolveBacking(path, recorded);
         List<string> chain = [.. above, Path.GetFullPath(path)];
-        if (chain.Contains(below, StringComparer.Ordinal)) throw new DiskImageException($"{path} lies over {below}, which lies over {path}: one of them names a wrong backing file");
-        if (chain.Count > MostBelow) throw new DiskImageException($"{chain[0]} has more than {MostBelow} images below it; join them with `doppel disk convert`");
+        if (chain.Contains(below, StringComparer.Ordinal))
+            throw new DiskImageException($"{path} lies over {below}, which lies over {path}: one of them names a wrong backing file");
+        if (chain.Count > MostBelow)
+            throw new DiskImageException($"{chain[0]} has more than {MostBelow} images below it; join them with `doppel disk convert`");
         try
         {
             DiskFormat format = header.BackingFormat is { } name ? DiskFormats.Parse(name) : GuessBelow(path, recorded, below);
@@ -117,7 +125,8 @@ public static class DiskImage
         }
         catch (DiskImageException e)
         {
-            throw new DiskImageException($"its format is not recorded, and can not be told by its name; record it with `doppel disk rebase -b {recorded} -F FORMAT {path}`", e);
+            throw new DiskImageException("its format is not recorded, and can not be told by its name; record it with `doppel disk "
+                + $"rebase -b {recorded} -F FORMAT {path}`", e);
         }
     }
 

@@ -1,6 +1,8 @@
 namespace Doppel.Devices.Backends.Block;
 
-/// <summary>An image file is damaged, or is of a kind that can not be used. The message says which file, what is wrong and what to do.</summary>
+/// <summary>
+/// An image file is damaged, or is of a kind that can not be used. The message says which file, what is wrong and what to do.
+/// </summary>
 public sealed class DiskImageException : IOException
 {
     /// <summary>Creates the exception with a finished message.</summary>

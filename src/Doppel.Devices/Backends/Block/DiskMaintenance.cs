@@ -18,11 +18,14 @@ public static class DiskMaintenance
         return new DiskDescription(path, DiskFormats.NameOf(kind), disk.Length, HostFileSpace.Of(path));
     }
 
-    /// <summary>Compares the reference counts of a qcow2 image with what its tables say, and mends what can be mended if that is wanted.</summary>
+    /// <summary>
+    /// Compares the reference counts of a qcow2 image with what its tables say, and mends what can be mended if that is wanted.
+    /// </summary>
     /// <returns>What is wrong; after a repair, what is left.</returns>
     public static Qcow2CheckReport Check(string path, string? format, bool repair)
     {
-        if (Kind(path, format) != DiskFormat.Qcow2) throw new DiskImageException($"{path} is no qcow2 image; other formats have nothing to check");
+        if (Kind(path, format) != DiskFormat.Qcow2)
+            throw new DiskImageException($"{path} is no qcow2 image; other formats have nothing to check");
         using HostImageFile file = HostImageFile.Open(path, writable: repair);
         if (repair) Qcow2Repair.Run(file, Qcow2HeaderReader.Read(file));
         Qcow2Checker checker = new(file, Qcow2HeaderReader.Read(file));
@@ -49,11 +52,13 @@ public static class DiskMaintenance
     /// <param name="source">Path of the image to copy.</param>
     /// <param name="sourceFormat">Its format.</param>
     /// <param name="target">Path of the new image, which is there when it is complete; nothing may be there yet.</param>
-    /// <param name="options">How the new image is made if it is to be qcow2, null for a raw one; the size is filled in. And whether to compress it.</param>
+    /// <param name="options">How the new image is made if it is to be qcow2, null for a raw one; the size is filled in. And whether to
+    /// compress it.</param>
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends the copy; the new image is removed.</param>
     public static void Convert(
-        string source, string? sourceFormat, string target, (Qcow2CreateOptions? Qcow2, bool Compress) options, IProgress<double>? progress, CancellationToken cancellation)
+        string source, string? sourceFormat, string target, (Qcow2CreateOptions? Qcow2, bool Compress) options, IProgress<double>? progress,
+        CancellationToken cancellation)
     {
         if (options.Compress && options.Qcow2 is null) throw new DiskImageException("a raw image can not be compressed; use -O qcow2");
         using IBlockBackend from = DiskImage.Open(source, new DiskImageOptions { ReadOnly = true, Format = sourceFormat });
@@ -93,12 +98,14 @@ public static class DiskMaintenance
     public static long Resize(string path, string? format, Func<long, long> size, bool shrink)
     {
         DiskFormat kind = Kind(path, format);
-        if (kind is not (DiskFormat.Raw or DiskFormat.Qcow2)) throw new DiskImageException($"{path} can only be read; convert it to qcow2 first");
+        if (kind is not (DiskFormat.Raw or DiskFormat.Qcow2))
+            throw new DiskImageException($"{path} can only be read; convert it to qcow2 first");
         using IBlockBackend disk = DiskImage.Open(path, new DiskImageOptions { Format = DiskFormats.NameOf(kind) });
         long wanted = size(disk.Length);
         if (wanted < 0 || wanted % 512 != 0) throw new DiskImageException($"a disk can not have {wanted} bytes; use a multiple of 512");
         if (wanted < disk.Length && !shrink)
-            throw new DiskImageException($"{path} would lose what lies behind {wanted} bytes; make the file system in it smaller first, then add --shrink");
+            throw new DiskImageException($"{path} would lose what lies behind {wanted} bytes; make the file system in it smaller first, "
+                + "then add --shrink");
         if (disk is Qcow2Image image)
         {
             image.Resize(wanted);
@@ -114,15 +121,19 @@ public static class DiskMaintenance
     /// <returns>The path of the image below.</returns>
     public static string Commit(string path, string? format, IProgress<double>? progress, CancellationToken cancellation)
     {
-        if (Kind(path, format) != DiskFormat.Qcow2) throw new DiskImageException($"{path} is no qcow2 image, so it has no image below it to commit to");
+        if (Kind(path, format) != DiskFormat.Qcow2)
+            throw new DiskImageException($"{path} is no qcow2 image, so it has no image below it to commit to");
         DiskDescription description = DescribeQcow2(path);
         string below = description.FullBacking ?? throw new DiskImageException($"{path} has no image below it to commit to");
         string belowFormat = DiskFormats.NameOf(Kind(below, description.BackingFormat));
-        if (belowFormat is not ("raw" or "qcow2")) throw new DiskImageException($"{below} can only be read; convert {path} to a new image instead");
+        if (belowFormat is not ("raw" or "qcow2"))
+            throw new DiskImageException($"{below} can only be read; convert {path} to a new image instead");
         using (HostImageFile file = HostImageFile.Open(path, writable: true))
         {
             Qcow2Header header = Qcow2HeaderReader.Read(file);
-            if (header.SnapshotCount > 0) throw new DiskImageException($"{path} has internal snapshots, which would lose their meaning; convert it to a new image instead");
+            if (header.SnapshotCount > 0)
+                throw new DiskImageException($"{path} has internal snapshots, which would lose their meaning; convert it to a new image "
+                    + "instead");
             if (header.IsDirty) Qcow2Repair.Run(file, header);
             using IBlockBackend under = OpenTarget(below, belowFormat, header.Size);
             // The overlay reads nothing from below here: only what it has itself is copied. Both are open, so nobody else changes them.
@@ -142,9 +153,11 @@ public static class DiskMaintenance
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends the work; the overlay stays over the old image.</param>
     public static void Rebase(
-        string path, string? format, (string? Path, string? Format) backing, bool keepContent, IProgress<double>? progress, CancellationToken cancellation)
+        string path, string? format, (string? Path, string? Format) backing, bool keepContent, IProgress<double>? progress,
+        CancellationToken cancellation)
     {
-        if (Kind(path, format) != DiskFormat.Qcow2) throw new DiskImageException($"{path} is no qcow2 image, so it can not lie over another one");
+        if (Kind(path, format) != DiskFormat.Qcow2)
+            throw new DiskImageException($"{path} is no qcow2 image, so it can not lie over another one");
         string? below = backing.Path is { } recorded ? DiskImage.ResolveBacking(path, recorded) : null;
         if (below == Path.GetFullPath(path)) throw new DiskImageException($"{path} can not lie over itself");
         string? belowFormat = below is null ? null : DiskFormats.NameOf(Kind(below, backing.Format));
@@ -192,7 +205,9 @@ public static class DiskMaintenance
         };
     }
 
-    private static void Copy(IBlockBackend from, string target, (Qcow2CreateOptions? Qcow2, bool Compress) options, IProgress<double>? progress, CancellationToken cancellation)
+    private static void Copy(
+        IBlockBackend from, string target, (Qcow2CreateOptions? Qcow2, bool Compress) options, IProgress<double>? progress,
+        CancellationToken cancellation)
     {
         if (options.Qcow2 is null)
         {
@@ -225,7 +240,8 @@ public static class DiskMaintenance
 
         public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => disk.Read(offset, buffers);
 
-        public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => throw new HostException("the image below is open for reading only");
+        public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)
+            => throw new HostException("the image below is open for reading only");
 
         public void Flush()
         {
@@ -237,7 +253,8 @@ public static class DiskMaintenance
             // As little as that is promised.
         }
 
-        public void WriteZeroes(long offset, long length, bool mayUnmap) => throw new HostException("the image below is open for reading only");
+        public void WriteZeroes(long offset, long length, bool mayUnmap)
+            => throw new HostException("the image below is open for reading only");
 
         public void Dispose()
         {

@@ -3,9 +3,9 @@ using Doppel.Host;
 namespace Doppel.Devices.Backends.Block;
 
 /// <summary>
-/// The file below an image format. What lies beyond its end reads as zero, and a write there makes it longer.
-/// What can not be done is an <see cref="IOException"/>. Thread contract: all members but <see cref="IDisposable.Dispose"/> from any thread; one
-/// thread at a time makes the file longer or shorter.
+/// The file below an image format. What lies beyond its end reads as zero, and a write there makes it longer. What can not be done is an
+/// <see cref="IOException"/>. Thread contract: all members but <see cref="IDisposable.Dispose"/> from any thread; one thread at a time
+/// makes the file longer or shorter.
 /// </summary>
 internal interface IImageFile : IDisposable
 {

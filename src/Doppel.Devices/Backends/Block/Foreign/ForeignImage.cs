@@ -76,10 +76,14 @@ internal sealed class ForeignImage(IImageFile file, IForeignLayout layout) : IBl
     internal static long CheckSize(IImageFile file, ulong bytes, long pieces)
     {
         const long MostPieces = 4 << 20;
-        return bytes <= long.MaxValue / 2 && pieces is >= 0 and <= MostPieces ? (long)bytes : throw Damaged(file, $"a disk of {bytes} bytes in {pieces} pieces");
+        return bytes <= long.MaxValue / 2 && pieces is >= 0 and <= MostPieces
+            ? (long)bytes
+            : throw Damaged(file, $"a disk of {bytes} bytes in {pieces} pieces");
     }
 
-    internal static DiskImageException Damaged(IImageFile file, string why) => new($"{file.Path} is damaged or of an unusual kind: {why}; look at it with `qemu-img info`");
+    internal static DiskImageException Damaged(IImageFile file, string why)
+        => new($"{file.Path} is damaged or of an unusual kind: {why}; look at it with `qemu-img info`");
 
-    private HostException CanNotWrite() => new($"{file.Path} can only be read; convert it with `doppel disk convert -O qcow2`, or add snapshot=on");
+    private HostException CanNotWrite()
+        => new($"{file.Path} can only be read; convert it with `doppel disk convert -O qcow2`, or add snapshot=on");
 }

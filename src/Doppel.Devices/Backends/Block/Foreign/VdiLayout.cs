@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Doppel.Devices.Backends.Block.Foreign;
 
-/// <summary>VirtualBox's format: a table with the number of the block in the file for each block of the disk. Thread contract: immutable.</summary>
+/// <summary>
+/// VirtualBox's format: a table with the number of the block in the file for each block of the disk. Thread contract: immutable.
+/// </summary>
 internal sealed class VdiLayout : IForeignLayout
 {
     private const uint Signature = 0xBEDA_107F, Dynamic = 1, Static = 2;
@@ -16,11 +18,13 @@ internal sealed class VdiLayout : IForeignLayout
     {
         PinnedBuffer header = new(HeaderLength);
         file.Read(0, [header.Whole]);
-        if (U32(header.Span, 0x40) != Signature) throw new DiskImageException($"{file.Path} is no VDI image; give its real format with format=");
+        if (U32(header.Span, 0x40) != Signature)
+            throw new DiskImageException($"{file.Path} is no VDI image; give its real format with format=");
         if (U32(header.Span, 0x4C) is not (Dynamic or Static)) throw ForeignImage.Damaged(file, "it depends on another image");
         _blockBytes = U32(header.Span, 0x178);
         uint count = U32(header.Span, 0x180);
-        if (_blockBytes < 4096 || (_blockBytes & (_blockBytes - 1)) != 0 || U32(header.Span, 0x17C) != 0) throw ForeignImage.Damaged(file, $"blocks of {_blockBytes} bytes");
+        if (_blockBytes < 4096 || (_blockBytes & (_blockBytes - 1)) != 0 || U32(header.Span, 0x17C) != 0)
+            throw ForeignImage.Damaged(file, $"blocks of {_blockBytes} bytes");
         Length = ForeignImage.CheckSize(file, BinaryPrimitives.ReadUInt64LittleEndian(header.Span[0x170..]), count);
         if ((Length + _blockBytes - 1) / _blockBytes > count) throw ForeignImage.Damaged(file, "its table is too short");
         _dataOffset = U32(header.Span, 0x158);

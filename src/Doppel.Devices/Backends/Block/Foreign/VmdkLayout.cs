@@ -6,8 +6,8 @@ using Doppel.Devices.Backends.Block.Qcow2;
 namespace Doppel.Devices.Backends.Block.Foreign;
 
 /// <summary>
-/// VMware's format in one file (VMware's "Virtual Disk Format 5.0"): a directory of tables of grains, which may be packed as in disks made for
-/// transport. Thread contract: one thread at a time.
+/// VMware's format in one file (VMware's "Virtual Disk Format 5.0"): a directory of tables of grains, which may be packed as in disks made
+/// for transport. Thread contract: one thread at a time.
 /// </summary>
 internal sealed class VmdkLayout : IForeignLayout
 {
@@ -28,12 +28,15 @@ internal sealed class VmdkLayout : IForeignLayout
         _file = file;
         PinnedBuffer header = new(HeaderLength);
         file.Read(0, [header.Whole]);
-        if (U32(header.Span, 0) != Magic) throw new DiskImageException($"{file.Path} is no VMDK image in one file; convert it with `qemu-img convert -O qcow2`");
+        if (U32(header.Span, 0) != Magic)
+            throw new DiskImageException($"{file.Path} is no VMDK image in one file; convert it with `qemu-img convert -O qcow2`");
         if (U64(header.Span, 56) == DirectoryAtEnd) file.Read(Math.Max(0, file.Length - 2 * HeaderLength), [header.Whole]);
-        if (U32(header.Span, 0) != Magic || U32(header.Span, 4) > 3) throw ForeignImage.Damaged(file, "its second header is not there, or of a later version");
+        if (U32(header.Span, 0) != Magic || U32(header.Span, 4) > 3)
+            throw ForeignImage.Damaged(file, "its second header is not there, or of a later version");
         CheckAlone(file, U64(header.Span, 28), U64(header.Span, 36));
         (ulong sectors, ulong grain, uint entries) = (U64(header.Span, 12), U64(header.Span, 20), U32(header.Span, 44));
-        if (grain is < 1 or > 4096 || (grain & (grain - 1)) != 0 || entries is < 1 or > 512 * 128) throw ForeignImage.Damaged(file, $"grains of {grain} sectors");
+        if (grain is < 1 or > 4096 || (grain & (grain - 1)) != 0 || entries is < 1 or > 512 * 128)
+            throw ForeignImage.Damaged(file, $"grains of {grain} sectors");
         ulong perTable = grain * entries, tables = sectors > 1UL << 53 ? ulong.MaxValue : (sectors + perTable - 1) / perTable;
         Length = ForeignImage.CheckSize(file, tables == ulong.MaxValue ? tables : sectors * SectorBytes, (long)Math.Min(tables, long.MaxValue));
         _grainBytes = (int)grain * SectorBytes;
@@ -57,7 +60,8 @@ internal sealed class VmdkLayout : IForeignLayout
         lock (_tables.Gate) sector = U32(_tables.Get(entry), (int)(entry % SectorBytes));
         // 0: never written; 1: written with zeroes.
         if (sector <= 1) return new ForeignPlace(null, length);
-        return _isPacked ? new ForeignPlace(sector * (long)SectorBytes, length, IsPacked: true) : new ForeignPlace(sector * (long)SectorBytes + inside, length);
+        long place = sector * (long)SectorBytes;
+        return _isPacked ? new ForeignPlace(place, length, IsPacked: true) : new ForeignPlace(place + inside, length);
     }
 
     public ReadOnlySpan<byte> Unpack(long offset, long place)
@@ -85,7 +89,8 @@ internal sealed class VmdkLayout : IForeignLayout
         }
         catch (InvalidDataException e)
         {
-            throw new DiskImageException($"{_file.Path} is damaged: the packed grain at 0x{place:x} can not be read; restore the image from a copy", e);
+            throw new DiskImageException($"{_file.Path} is damaged: the packed grain at 0x{place:x} can not be read; restore the image "
+                + "from a copy", e);
         }
         _grainPlace = place;
     }
@@ -97,11 +102,14 @@ internal sealed class VmdkLayout : IForeignLayout
         PinnedBuffer text = new((int)Math.Min(sectors * SectorBytes, LongestDescriptor));
         file.Read(Place(file, sector), [text.Whole]);
         string descriptor = Encoding.ASCII.GetString(text.Span);
-        if (descriptor.Contains("parentFileNameHint", StringComparison.OrdinalIgnoreCase)) throw ForeignImage.Damaged(file, "it depends on another image");
+        if (descriptor.Contains("parentFileNameHint", StringComparison.OrdinalIgnoreCase))
+            throw ForeignImage.Damaged(file, "it depends on another image");
     }
 
     private static long Place(IImageFile file, ulong sector)
-        => sector <= (ulong)file.Length / SectorBytes ? (long)sector * SectorBytes : throw ForeignImage.Damaged(file, "a table lies behind its end");
+        => sector <= (ulong)file.Length / SectorBytes
+            ? (long)sector * SectorBytes
+            : throw ForeignImage.Damaged(file, "a table lies behind its end");
 
     private static uint U32(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
 

@@ -10,7 +10,8 @@ internal sealed class ClusterCounts
     /// <summary>First cluster behind all that are used.</summary>
     internal long End { get; private set; }
 
-    internal uint this[long cluster] => _pages.TryGetValue(cluster >> PageBits, out uint[]? page) ? page[cluster & ((1 << PageBits) - 1)] : 0;
+    internal uint this[long cluster]
+        => _pages.TryGetValue(cluster >> PageBits, out uint[]? page) ? page[cluster & ((1 << PageBits) - 1)] : 0;
 
     /// <summary>All clusters that are used, in order, each with its count.</summary>
     internal IEnumerable<(long Cluster, uint Count)> Used

@@ -5,8 +5,8 @@ namespace Doppel.Devices.Backends.Block.Qcow2;
 
 /// <summary>
 /// Pieces of tables in memory, found by their place in the file. Clean ones go when room is needed; those that were changed stay until
-/// <see cref="WriteChanges"/>, which the owner calls in the right order.
-/// Thread contract: all members under <see cref="Gate"/>, but for <see cref="WriteChanges"/>, which one thread calls that is the only one to change.
+/// <see cref="WriteChanges"/>, which the owner calls in the right order. Thread contract: all members under <see cref="Gate"/>, but for
+/// <see cref="WriteChanges"/>, which one thread calls that is the only one to change.
 /// </summary>
 internal sealed class MetadataCache(IImageFile file, int pieceBytes, int capacity)
 {
@@ -68,7 +68,9 @@ internal sealed class MetadataCache(IImageFile file, int pieceBytes, int capacit
         }
     }
 
-    /// <summary>Writes what was changed, neighbours together. What was not written because of an error is tried again the next time.</summary>
+    /// <summary>
+    /// Writes what was changed, neighbours together. What was not written because of an error is tried again the next time.
+    /// </summary>
     internal void WriteChanges()
     {
         _changed.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));

@@ -2,7 +2,9 @@ using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
-/// <summary>What changes the tables: writes where nothing of the image's own is yet, discards, zeroes. Thread contract: one thread at a time.</summary>
+/// <summary>
+/// What changes the tables: writes where nothing of the image's own is yet, discards, zeroes. Thread contract: one thread at a time.
+/// </summary>
 internal sealed class Qcow2Allocation(IImageFile file, Qcow2Metadata metadata, IBlockBackend? backing, Qcow2Compression compression)
 {
     private const int MostClusters = 1 << 12;
@@ -80,7 +82,9 @@ internal sealed class Qcow2Allocation(IImageFile file, Qcow2Metadata metadata, I
 
     private void CheckSound()
     {
-        if (_header.IsCorrupt) throw new DiskImageException($"{file.Path} is damaged and not written any more; repair it with `doppel disk check --repair {file.Path}`");
+        if (_header.IsCorrupt)
+            throw new DiskImageException($"{file.Path} is damaged and not written any more; repair it with `doppel disk check --repair "
+                + $"{file.Path}`");
     }
 
     private void CommitIfCrowded()
@@ -107,7 +111,8 @@ internal sealed class Qcow2Allocation(IImageFile file, Qcow2Metadata metadata, I
             for (int i = 0; i < got && !isThere; i++) _refcounts.Change((host >> bits) + i, more: false);
             throw;
         }
-        for (int i = 0; i < got; i++) _tables.Set(offset - inside + ((long)i << bits), (ulong)(host + ((long)i << bits)) | Qcow2Format.Copied);
+        for (long at = 0; at < (long)got << bits; at += _header.ClusterBytes)
+            _tables.Set(offset - inside + at, (ulong)(host + at) | Qcow2Format.Copied);
         ReleaseOld(run, isThere ? 0 : got);
         return length;
     }
@@ -170,7 +175,8 @@ internal sealed class Qcow2Allocation(IImageFile file, Qcow2Metadata metadata, I
         for (long at = RoundUp(offset); at < last;)
         {
             Qcow2Run run = _tables.Find(at, last - at);
-            if (run.Kind is not (Qcow2Kind.Unallocated or Qcow2Kind.Zero) || (run.Kind == Qcow2Kind.Zero && value == 0)) Replace(at, run, value);
+            if (run.Kind is not (Qcow2Kind.Unallocated or Qcow2Kind.Zero) || (run.Kind == Qcow2Kind.Zero && value == 0))
+                Replace(at, run, value);
             CommitIfCrowded();
             at += run.Length;
         }

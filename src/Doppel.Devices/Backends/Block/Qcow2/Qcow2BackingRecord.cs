@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
-/// <summary>Records another image below an image, and keeps everything else that its header says. Thread contract: nobody else uses the image.</summary>
+/// <summary>
+/// Records another image below an image, and keeps everything else that its header says. Thread contract: nobody else uses the image.
+/// </summary>
 internal static class Qcow2BackingRecord
 {
     /// <summary>Writes the record.</summary>
@@ -19,7 +21,8 @@ internal static class Qcow2BackingRecord
         Span<byte> bytes = cluster.Span;
         bytes[header.HeaderLength..].Clear();
         int at = CopyExtensions(old, header.HeaderLength, bytes);
-        if (backing is not null && format is not null) at = Append(file, bytes, at, Qcow2Format.BackingFormatExtension, Encoding.UTF8.GetBytes(format));
+        if (backing is not null && format is not null)
+            at = Append(file, bytes, at, Qcow2Format.BackingFormatExtension, Encoding.UTF8.GetBytes(format));
         at += 8;
         byte[] path = Encoding.UTF8.GetBytes(backing ?? "");
         if (path.Length > Math.Min(Qcow2Format.MaxBackingPath, bytes.Length - at)) throw TooLong(file);
@@ -64,5 +67,6 @@ internal static class Qcow2BackingRecord
 
     private static int LastUsed(ReadOnlySpan<byte> bytes) => bytes.LastIndexOfAnyExcept((byte)0) + 1;
 
-    private static DiskImageException TooLong(IImageFile file) => new($"The header of {file.Path} has no room for that path; use a shorter or a relative one");
+    private static DiskImageException TooLong(IImageFile file)
+        => new($"The header of {file.Path} has no room for that path; use a shorter or a relative one");
 }

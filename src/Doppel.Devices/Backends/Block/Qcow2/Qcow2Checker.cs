@@ -128,7 +128,8 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
     private IEnumerable<(long Place, ulong Entry)> ReadEntries(long table)
     {
         file.Read(table, [_table.Whole]);
-        for (int i = 0; i < header.L2Entries; i++) yield return (table + i * 8L, BinaryPrimitives.ReadUInt64BigEndian(_table.Span[(i * 8)..]));
+        for (int at = 0; at < header.ClusterBytes; at += 8)
+            yield return (table + at, BinaryPrimitives.ReadUInt64BigEndian(_table.Span[at..]));
     }
 
     // Section "Bitmaps extension": a directory, a table for each bitmap, clusters of bits.
@@ -147,7 +148,8 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
             if (entries <= Qcow2Format.MaxL1Bytes / 8 && Use(table, entries * 8L, "a bitmap table"))
             {
                 foreach (ulong cluster in Qcow2Refcounts.ReadTable(file, table, (int)entries))
-                    if ((cluster & Qcow2Format.OffsetMask) != 0) Use((long)(cluster & Qcow2Format.OffsetMask), header.ClusterBytes, "a bitmap");
+                    if ((cluster & Qcow2Format.OffsetMask) != 0)
+                        Use((long)(cluster & Qcow2Format.OffsetMask), header.ClusterBytes, "a bitmap");
             }
             long length = FixedLength + BinaryPrimitives.ReadUInt16BigEndian(entry[18..]) + (long)BinaryPrimitives.ReadUInt32BigEndian(entry[20..]);
             at += (int)Math.Min((length + 7) & ~7L, bytes);
@@ -174,7 +176,8 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
             // The repair makes all of this anew.
             if (!IsCluster(block) || !seen.Add(block))
             {
-                Report.Corruption($"the refcount block at 0x{block:x} does not begin with a cluster, lies behind the end of the file, or is used twice");
+                Report.Corruption($"the refcount block at 0x{block:x} does not begin with a cluster, lies behind the end of the file, "
+                    + "or is used twice");
                 continue;
             }
             Use(block, header.ClusterBytes, "a refcount block");

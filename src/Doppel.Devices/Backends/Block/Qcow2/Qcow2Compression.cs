@@ -83,7 +83,8 @@ internal sealed class Qcow2Compression(IImageFile file, Qcow2Header header)
         }
         catch (InvalidDataException e)
         {
-            throw new DiskImageException($"{file.Path} is damaged: the compressed cluster at 0x{offset:x} can not be read ({e.Message}); restore the image from a copy", e);
+            throw new DiskImageException($"{file.Path} is damaged: the compressed cluster at 0x{offset:x} can not be read "
+                + $"({e.Message}); restore the image from a copy", e);
         }
         _entry = entry;
     }

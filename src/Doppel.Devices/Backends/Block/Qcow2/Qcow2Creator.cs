@@ -35,9 +35,13 @@ internal static class Qcow2Creator
         if (!BitOperations.IsPow2(options.ClusterSize) || options.ClusterSize is < 1 << Qcow2Format.MinClusterBits or > 1 << Qcow2Format.MaxClusterBits)
             throw new DiskImageException($"a cluster can not have {options.ClusterSize} bytes; use a power of two from 512 to 2M");
         long most = Qcow2Header.LargestDisk(BitOperations.Log2((uint)options.ClusterSize));
-        if (options.Size is < 0 || options.Size % 512 != 0) throw new DiskImageException($"a disk can not have {options.Size} bytes; use a multiple of 512");
-        if (options.Size > most) throw new DiskImageException($"with clusters of {options.ClusterSize} bytes a disk has {most} bytes at most; use larger clusters");
-        if (options.Backing is not null && options.BackingFormat is null) throw new DiskImageException($"the format of {options.Backing} is not given; use -F raw or -F qcow2");
+        if (options.Size is < 0 || options.Size % 512 != 0)
+            throw new DiskImageException($"a disk can not have {options.Size} bytes; use a multiple of 512");
+        if (options.Size > most)
+            throw new DiskImageException($"with clusters of {options.ClusterSize} bytes a disk has {most} bytes at most; use larger "
+                + "clusters");
+        if (options.Backing is not null && options.BackingFormat is null)
+            throw new DiskImageException($"the format of {options.Backing} is not given; use -F raw or -F qcow2");
     }
 
     // Header, refcount table, its first block, and an L1 table of no entries in the fourth cluster.

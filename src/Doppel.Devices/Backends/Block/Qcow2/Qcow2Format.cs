@@ -1,6 +1,8 @@
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
-/// <summary>Constants of the format, from its specification (QEMU's docs/interop/qcow2.txt; section titles in this folder are that document's).</summary>
+/// <summary>
+/// Constants of the format, from its specification (QEMU's docs/interop/qcow2.txt; section titles in this folder are that document's).
+/// </summary>
 internal static class Qcow2Format
 {
     internal const uint Magic = 0x5146_49FB;
@@ -19,7 +21,8 @@ internal static class Qcow2Format
     internal const ulong BitmapsFeature = 1;
 
     // "Header extensions".
-    internal const uint EndExtension = 0, BackingFormatExtension = 0xE279_2ACA, FeatureNamesExtension = 0x6803_F857, BitmapsExtension = 0x2385_2875;
+    internal const uint EndExtension = 0, BackingFormatExtension = 0xE279_2ACA;
+    internal const uint FeatureNamesExtension = 0x6803_F857, BitmapsExtension = 0x2385_2875;
 
     // Tables that are held in memory are bounded: so much of an image's first level covers petabytes with clusters of the usual size.
     internal const long MaxL1Bytes = 32 << 20, MaxRefcountTableBytes = 8 << 20, MaxSnapshotTableBytes = 16 << 20;

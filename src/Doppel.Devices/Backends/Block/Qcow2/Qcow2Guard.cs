@@ -1,8 +1,8 @@
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
 /// <summary>
-/// Knows where the tables lie that are always in memory, and stops what would write over them: an image that says so is damaged or was made to
-/// do harm. Thread contract: as its owner.
+/// Knows where the tables lie that are always in memory, and stops what would write over them: an image that says so is damaged or was made
+/// to do harm. Thread contract: as its owner.
 /// </summary>
 internal sealed class Qcow2Guard(IImageFile file, Qcow2Header header)
 {
@@ -31,5 +31,6 @@ internal sealed class Qcow2Guard(IImageFile file, Qcow2Header header)
         return new DiskImageException($"{file.Path} is damaged: {why}; try `doppel disk check --repair {file.Path}`");
     }
 
-    private static bool Overlaps(long offset, long length, long other, long otherLength) => offset < other + otherLength && other < offset + length;
+    private static bool Overlaps(long offset, long length, long other, long otherLength)
+        => offset < other + otherLength && other < offset + length;
 }

@@ -12,7 +12,9 @@ internal enum Qcow2CompressionType : byte
     Zstd = 1,
 }
 
-/// <summary>The header of an image and what follows from it; the places of tables change while it is open. Thread contract: as its owner.</summary>
+/// <summary>
+/// The header of an image and what follows from it; the places of tables change while it is open. Thread contract: as its owner.
+/// </summary>
 internal sealed class Qcow2Header
 {
     internal required int Version { get; init; }

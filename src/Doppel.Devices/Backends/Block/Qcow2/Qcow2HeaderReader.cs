@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
-/// <summary>Reads and judges the header (sections "Header" and "Header extensions"). Nothing in it is believed. Thread contract: static, no state.</summary>
+/// <summary>
+/// Reads and judges the header (sections "Header" and "Header extensions"). Nothing in it is believed. Thread contract: static, no state.
+/// </summary>
 internal static class Qcow2HeaderReader
 {
     /// <summary>Reads the header of an image.</summary>
@@ -13,10 +15,13 @@ internal static class Qcow2HeaderReader
         PinnedBuffer start = new(Qcow2Format.Version3HeaderLength + 8);
         file.Read(0, [start.Whole]);
         ReadOnlySpan<byte> fixedPart = start.Span;
-        if (U32(fixedPart, 0) != Qcow2Format.Magic) throw new DiskImageException($"{file.Path} is no qcow2 image; give its real format with format=");
+        if (U32(fixedPart, 0) != Qcow2Format.Magic)
+            throw new DiskImageException($"{file.Path} is no qcow2 image; give its real format with format=");
         int version = (int)Math.Min(U32(fixedPart, 4), 99), clusterBits = (int)Math.Min(U32(fixedPart, 20), 99);
-        if (version is not (2 or 3)) throw new DiskImageException($"{file.Path} is a qcow2 image of version {version}; only versions 2 and 3 are supported");
-        if (clusterBits is < Qcow2Format.MinClusterBits or > Qcow2Format.MaxClusterBits) throw Damaged(file, $"its clusters have 2^{clusterBits} bytes");
+        if (version is not (2 or 3))
+            throw new DiskImageException($"{file.Path} is a qcow2 image of version {version}; only versions 2 and 3 are supported");
+        if (clusterBits is < Qcow2Format.MinClusterBits or > Qcow2Format.MaxClusterBits)
+            throw Damaged(file, $"its clusters have 2^{clusterBits} bytes");
         PinnedBuffer cluster = new(Math.Max(1 << clusterBits, start.Length));
         file.Read(0, [cluster.Whole]);
         return Parse(file, cluster.Span, version, clusterBits);
@@ -57,7 +62,8 @@ internal static class Qcow2HeaderReader
 
     private static void CheckFeatures(IImageFile file, ulong incompatible, byte compression, uint encryption, Dictionary<int, string> names)
     {
-        if (encryption != 0) throw new DiskImageException($"{file.Path} is encrypted, which is not supported; decrypt it with `qemu-img convert`");
+        if (encryption != 0)
+            throw new DiskImageException($"{file.Path} is encrypted, which is not supported; decrypt it with `qemu-img convert`");
         if ((incompatible & Qcow2Format.ExternalDataFeature) != 0) throw Unsupported(file, "keeps its data in a second file");
         if ((incompatible & Qcow2Format.ExtendedL2Feature) != 0) throw Unsupported(file, "has extended L2 entries (subclusters)");
         ulong unknown = incompatible & ~Qcow2Format.KnownIncompatible;
@@ -67,16 +73,23 @@ internal static class Qcow2HeaderReader
             throw Unsupported(file, $"uses features that are not known here: {string.Join(", ", list)}");
         }
         if (compression > (byte)Qcow2CompressionType.Zstd) throw Unsupported(file, $"is compressed by method {compression}");
-        if ((compression != 0) != ((incompatible & Qcow2Format.CompressionFeature) != 0)) throw Damaged(file, "its compression type and its features do not agree");
+        if ((compression != 0) != ((incompatible & Qcow2Format.CompressionFeature) != 0))
+            throw Damaged(file, "its compression type and its features do not agree");
     }
 
     private static void CheckPlaces(IImageFile file, Qcow2Header header)
     {
-        if (header.Size > Qcow2Header.LargestDisk(header.ClusterBits)) throw Damaged(file, $"a disk of {header.Size} bytes needs too long an L1 table");
-        if (header.L1Entries < Qcow2Header.L1EntriesFor(header.Size, header.ClusterBits)) throw Damaged(file, "its L1 table is too short for its size");
+        if (header.Size > Qcow2Header.LargestDisk(header.ClusterBits))
+            throw Damaged(file, $"a disk of {header.Size} bytes needs too long an L1 table");
+        if (header.L1Entries < Qcow2Header.L1EntriesFor(header.Size, header.ClusterBits))
+            throw Damaged(file, "its L1 table is too short for its size");
         if (header.RefcountTableClusters == 0) throw Damaged(file, "it has no refcount table");
         (string Name, long Offset)[] tables =
-            [("L1 table", header.L1Offset), ("refcount table", header.RefcountTableOffset), ("snapshot table", header.SnapshotCount == 0 ? 0 : header.SnapshotsOffset)];
+        [
+            ("L1 table", header.L1Offset),
+            ("refcount table", header.RefcountTableOffset),
+            ("snapshot table", header.SnapshotCount == 0 ? 0 : header.SnapshotsOffset),
+        ];
         foreach ((string name, long offset) in tables)
         {
             if ((offset & (header.ClusterBytes - 1)) != 0) throw Damaged(file, $"its {name} does not begin with a cluster");
@@ -86,7 +99,9 @@ internal static class Qcow2HeaderReader
     private static int Length(IImageFile file, ReadOnlySpan<byte> bytes, int clusterBits)
     {
         int length = Int(file, bytes, 100, 1 << clusterBits, "header");
-        return length >= Qcow2Format.Version3HeaderLength && length % 8 == 0 ? length : throw Damaged(file, $"its header is {length} bytes long");
+        return length >= Qcow2Format.Version3HeaderLength && length % 8 == 0
+            ? length
+            : throw Damaged(file, $"its header is {length} bytes long");
     }
 
     private static string? BackingPath(IImageFile file, ReadOnlySpan<byte> cluster)
@@ -94,9 +109,11 @@ internal static class Qcow2HeaderReader
         ulong offset = U64(cluster, 8);
         uint length = U32(cluster, 16);
         if (offset == 0) return null;
-        if (length > Qcow2Format.MaxBackingPath || offset > (ulong)cluster.Length - length) throw Damaged(file, "the name of its backing file lies outside of the header");
+        if (length > Qcow2Format.MaxBackingPath || offset > (ulong)cluster.Length - length)
+            throw Damaged(file, "the name of its backing file lies outside of the header");
         string path = Encoding.UTF8.GetString(cluster.Slice((int)offset, (int)length));
-        return path.Contains('\0', StringComparison.Ordinal) ? throw Damaged(file, "the name of its backing file has a NUL in it") : path.Length == 0 ? null : path;
+        return path.Contains('\0', StringComparison.Ordinal) ? throw Damaged(file, "the name of its backing file has a NUL in "
+            + "it") : path.Length == 0 ? null : path;
     }
 
     private static Extensions ReadExtensions(IImageFile file, ReadOnlySpan<byte> cluster, int headerLength)
@@ -129,12 +146,16 @@ internal static class Qcow2HeaderReader
     private static long Long(IImageFile file, ReadOnlySpan<byte> bytes, int offset, string what)
     {
         ulong value = U64(bytes, offset);
-        return value <= (ulong)(what == "size" ? Qcow2Format.MaxDiskBytes : Qcow2Format.MaxFileOffset - 1) ? (long)value : throw Damaged(file, $"its {what} has an impossible size or place (0x{value:x})");
+        return value <= (ulong)(what == "size" ? Qcow2Format.MaxDiskBytes : Qcow2Format.MaxFileOffset - 1)
+            ? (long)value
+            : throw Damaged(file, $"its {what} has an impossible size or place (0x{value:x})");
     }
 
-    private static DiskImageException Damaged(IImageFile file, string why) => new($"The header of {file.Path} is damaged: {why}; restore the image from a copy");
+    private static DiskImageException Damaged(IImageFile file, string why)
+        => new($"The header of {file.Path} is damaged: {why}; restore the image from a copy");
 
-    private static DiskImageException Unsupported(IImageFile file, string why) => new($"{file.Path} {why}, which is not supported; make another image of it with `qemu-img convert -O qcow2`");
+    private static DiskImageException Unsupported(IImageFile file, string why)
+        => new($"{file.Path} {why}, which is not supported; make another image of it with `qemu-img convert -O qcow2`");
 
     private sealed class Extensions
     {
@@ -150,7 +171,8 @@ internal static class Qcow2HeaderReader
         {
             if (type == Qcow2Format.BackingFormatExtension) BackingFormat = Encoding.UTF8.GetString(data[..Math.Min(data.Length, 64)]);
             else if (type == Qcow2Format.FeatureNamesExtension) AddNames(data);
-            else if (type == Qcow2Format.BitmapsExtension && data.Length >= 24) Bitmaps = ((long)(U64(data, 16) >> 1 << 1), (long)Math.Min(U64(data, 8), int.MaxValue), (int)Math.Min(U32(data, 0), int.MaxValue));
+            else if (type == Qcow2Format.BitmapsExtension && data.Length >= 24)
+                Bitmaps = ((long)(U64(data, 16) >> 1 << 1), (long)Math.Min(U64(data, 8), int.MaxValue), (int)Math.Min(U32(data, 0), int.MaxValue));
         }
 
         // "Feature name table": kind, bit, and 46 bytes of name, padded with NUL.

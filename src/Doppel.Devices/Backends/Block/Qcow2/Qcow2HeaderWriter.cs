@@ -32,11 +32,13 @@ internal sealed class Qcow2HeaderWriter(IImageFile file, Qcow2Header header)
             bytes[104] = (byte)header.CompressionType;
         }
         int at = header.HeaderLength;
-        if (header.BackingFormat is { } format) at = Extension(bytes, at, Qcow2Format.BackingFormatExtension, Encoding.UTF8.GetBytes(format));
+        if (header.BackingFormat is { } format)
+            at = Extension(bytes, at, Qcow2Format.BackingFormatExtension, Encoding.UTF8.GetBytes(format));
         at += 8;
         if (backing.Length == 0) return cluster;
         if (backing.Length > Math.Min(Qcow2Format.MaxBackingPath, header.ClusterBytes - at))
-            throw new DiskImageException($"The path of the backing file {header.BackingPath} is too long for an image; use a shorter or a relative one");
+            throw new DiskImageException($"The path of the backing file {header.BackingPath} is too long for an image; use a shorter or "
+                + "a relative one");
         U64(bytes, 8, (ulong)at);
         U32(bytes, 16, (uint)backing.Length);
         backing.CopyTo(bytes[at..]);

@@ -42,7 +42,8 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
     public bool IsConcurrent => true;
 
     /// <inheritdoc/>
-    public BlockLimits Limits => BlockLimits.Usual with { DiscardGranularity = Math.Max(Metadata.Header.ClusterBytes, BlockLimits.Usual.DiscardGranularity) };
+    public BlockLimits Limits
+        => BlockLimits.Usual with { DiscardGranularity = Math.Max(Metadata.Header.ClusterBytes, BlockLimits.Usual.DiscardGranularity) };
 
     internal Qcow2Metadata Metadata { get; }
 
@@ -190,7 +191,9 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
         }
     }
 
-    /// <summary>Makes an image that reads as another one does and takes all that is written, so that the other one stays as it is.</summary>
+    /// <summary>
+    /// Makes an image that reads as another one does and takes all that is written, so that the other one stays as it is.
+    /// </summary>
     /// <param name="path">Path of the new image; nothing may be there yet.</param>
     /// <param name="backing">The other image, as it is recorded: a relative path is relative to the folder of the new image.</param>
     /// <param name="backingFormat">Its format: <c>raw</c> or <c>qcow2</c>.</param>
@@ -199,7 +202,9 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
     public static void CreateOverlay(string path, string backing, string backingFormat, long? size = null)
         => Create(path, new Qcow2CreateOptions { Size = size, Backing = backing, BackingFormat = backingFormat });
 
-    /// <summary>Changes the size of the disk; what is new is zero, what lies behind the end is lost. Nobody else may use it meanwhile.</summary>
+    /// <summary>
+    /// Changes the size of the disk; what is new is zero, what lies behind the end is lost. Nobody else may use it meanwhile.
+    /// </summary>
     /// <param name="size">Bytes, a multiple of 512.</param>
     /// <exception cref="IOException">The image can not have that size.</exception>
     public void Resize(long size)
@@ -274,8 +279,11 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
 
     private static void CheckMayWrite(IImageFile file, Qcow2Header header)
     {
-        if (header.IsCorrupt) throw new DiskImageException($"{file.Path} was found damaged before and can only be read; repair it with `doppel disk check --repair {file.Path}`");
-        if (header.IsDirty) throw new DiskImageException($"{file.Path} was not closed; repair it with `doppel disk check --repair {file.Path}`");
+        if (header.IsCorrupt)
+            throw new DiskImageException($"{file.Path} was found damaged before and can only be read; repair it with `doppel disk check "
+                + $"--repair {file.Path}`");
+        if (header.IsDirty)
+            throw new DiskImageException($"{file.Path} was not closed; repair it with `doppel disk check --repair {file.Path}`");
     }
 
     // A program that does not know what an auto-clear feature is about must say that it may be out of date ("autoclear_features").

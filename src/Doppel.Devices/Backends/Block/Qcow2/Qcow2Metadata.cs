@@ -65,7 +65,8 @@ internal sealed class Qcow2Metadata
     /// <summary>Writes all changes, step by step, and returns when they are stable, and all data that was written before.</summary>
     internal void Commit()
     {
-        if (_isBroken) throw new DiskImageException($"The host could not keep data of {_file.Path} before; the image is not written any more");
+        if (_isBroken)
+            throw new DiskImageException($"The host could not keep data of {_file.Path} before; the image is not written any more");
         Refcounts.WriteBlocks();
         Barrier();
         if (Refcounts.HasTableChanges) CommitRefcountTable();
@@ -85,7 +86,9 @@ internal sealed class Qcow2Metadata
         while (HasChanges);
     }
 
-    /// <summary>Sees to it that all that was written is stable. After an error nobody knows what is, so that nothing more may be built on it.</summary>
+    /// <summary>
+    /// Sees to it that all that was written is stable. After an error nobody knows what is, so that nothing more may be built on it.
+    /// </summary>
     internal void Barrier()
     {
         try

@@ -113,7 +113,8 @@ internal sealed class Qcow2Refcounts
     internal ulong Change(long cluster, bool more)
     {
         ulong count = Get(cluster);
-        if (count == (more ? _width.Largest : 0)) throw _guard.Damaged($"cluster {cluster} can not be used {(more ? "more" : "less")} than {count} times");
+        if (count == (more ? _width.Largest : 0))
+            throw _guard.Damaged($"cluster {cluster} can not be used {(more ? "more" : "less")} than {count} times");
         count = more ? count + 1 : count - 1;
         Set(cluster, count);
         if (count == 0) _hint = Math.Min(_hint, cluster);
@@ -122,7 +123,9 @@ internal sealed class Qcow2Refcounts
 
     internal void WriteBlocks() => _blocks.WriteChanges();
 
-    /// <summary>Writes the entries of the table that were changed, or all of it to its new place. The blocks they name are stable.</summary>
+    /// <summary>
+    /// Writes the entries of the table that were changed, or all of it to its new place. The blocks they name are stable.
+    /// </summary>
     internal void WriteTable()
     {
         int from = _moved.Count != 0 ? 0 : _changedFrom, to = _moved.Count != 0 ? _table.Length : _changedTo;
@@ -146,9 +149,11 @@ internal sealed class Qcow2Refcounts
         return old;
     }
 
-    private long BlockOf(long cluster) => _guard.CheckCluster(_table[cluster >> _header.BlockBits] & ~511UL & (ulong)(Qcow2Format.MaxFileOffset - 1), "a refcount block");
+    private long BlockOf(long cluster)
+        => _guard.CheckCluster(_table[cluster >> _header.BlockBits] & ~511UL & (ulong)(Qcow2Format.MaxFileOffset - 1), "a refcount block");
 
-    private long PieceOffset(long block, long cluster) => block + ((cluster & ((1L << _header.BlockBits) - 1)) >> _pieceCountBits) * _blocks.PieceBytes;
+    private long PieceOffset(long block, long cluster)
+        => block + ((cluster & ((1L << _header.BlockBits) - 1)) >> _pieceCountBits) * _blocks.PieceBytes;
 
     private int PieceIndex(long cluster) => (int)(cluster & ((1L << _pieceCountBits) - 1));
 
@@ -197,7 +202,8 @@ internal sealed class Qcow2Refcounts
     {
         int perCluster = _header.ClusterBytes / 8;
         long entries = (Math.Max(needed, _table.Length * 3L / 2) + perCluster - 1) / perCluster * perCluster;
-        if (entries * 8 > Qcow2Format.MaxRefcountTableBytes) throw new DiskImageException($"{_file.Path} can not become longer; convert it to an image with larger clusters");
+        if (entries * 8 > Qcow2Format.MaxRefcountTableBytes)
+            throw new DiskImageException($"{_file.Path} can not become longer; convert it to an image with larger clusters");
         Array.Resize(ref _table, (int)entries);
         int clusters = (int)(entries / perCluster);
         (long First, int Count) made = (AllocateAtEnd(clusters) >> _header.ClusterBits, clusters);
@@ -233,5 +239,6 @@ internal sealed class Qcow2Refcounts
         }
     }
 
-    private void CheckAllocated(long first, int count) => _guard.CheckWritable(first << _header.ClusterBits, (long)count << _header.ClusterBits);
+    private void CheckAllocated(long first, int count)
+        => _guard.CheckWritable(first << _header.ClusterBits, (long)count << _header.ClusterBits);
 }

@@ -4,8 +4,8 @@ namespace Doppel.Devices.Backends.Block.Qcow2;
 
 /// <summary>
 /// Mends what can be mended without guessing: counts the uses of all clusters, writes the result as a new refcount table behind everything
-/// that is in use, and makes the header name it when it is stable, so that a crash leaves the old one. Then the flags that depend on counts.
-/// Thread contract: nobody else uses the image.
+/// that is in use, and makes the header name it when it is stable, so that a crash leaves the old one. Then the flags that depend on
+/// counts. Thread contract: nobody else uses the image.
 /// </summary>
 internal static class Qcow2Repair
 {
@@ -42,7 +42,9 @@ internal static class Qcow2Repair
             for (int c = 0; c < 1 << header.BlockBits; c++)
             {
                 uint count = uses[(indices[i] << header.BlockBits) + c];
-                if (count > width.Largest) throw new DiskImageException($"{file.Path} can not be repaired: a cluster is used {count} times, and {header.RefcountBits} bits can not count that");
+                if (count > width.Largest)
+                    throw new DiskImageException($"{file.Path} can not be repaired: a cluster is used {count} times, and "
+                        + $"{header.RefcountBits} bits can not count that");
                 if (count > 0) width.Set(block.Span, c, count);
             }
             long place = (start + tableClusters + i) << header.ClusterBits;
@@ -64,7 +66,8 @@ internal static class Qcow2Repair
             int before = covered.Count;
             for (long index = start >> header.BlockBits; index <= (end - 1) >> header.BlockBits; index++) covered.Add(index);
             long needed = ((covered.Max + 1) * 8 + header.ClusterBytes - 1) >> header.ClusterBits;
-            if (needed << header.ClusterBits > Qcow2Format.MaxRefcountTableBytes) throw new DiskImageException("the image is too long to be repaired");
+            if (needed << header.ClusterBits > Qcow2Format.MaxRefcountTableBytes)
+                throw new DiskImageException("the image is too long to be repaired");
             if (before == covered.Count && needed <= tableClusters) return tableClusters;
             tableClusters = (int)Math.Max(tableClusters, needed);
         }

@@ -7,7 +7,8 @@ internal static class Qcow2Resizer
     {
         Qcow2Header header = metadata.Header;
         long old = header.Size;
-        if (header.SnapshotCount > 0 && size != old) throw new DiskImageException("an image with internal snapshots keeps its size; remove them first with `qemu-img snapshot -d`");
+        if (header.SnapshotCount > 0 && size != old)
+            throw new DiskImageException("an image with internal snapshots keeps its size; remove them first with `qemu-img snapshot -d`");
         if (size < old)
         {
             // Also what follows in the last cluster: it must be zero if the disk grows again.
@@ -21,7 +22,8 @@ internal static class Qcow2Resizer
         {
             Grow(metadata, size);
             // The image below may be longer than this disk was; its data must not come to light.
-            if (backing is not null && backing.Length > old) allocation.WriteZeroes(old, Math.Min(size, backing.Length) - old, mayUnmap: true);
+            if (backing is not null && backing.Length > old)
+                allocation.WriteZeroes(old, Math.Min(size, backing.Length) - old, mayUnmap: true);
         }
         metadata.CommitAll();
     }
@@ -30,7 +32,8 @@ internal static class Qcow2Resizer
     {
         Qcow2Header header = metadata.Header;
         int entries = Qcow2Header.L1EntriesFor(size, header.ClusterBits);
-        if (entries * 8L > Qcow2Format.MaxL1Bytes) throw new DiskImageException($"a disk of {size} bytes needs larger clusters; convert the image with -o cluster_size=");
+        if (entries * 8L > Qcow2Format.MaxL1Bytes)
+            throw new DiskImageException($"a disk of {size} bytes needs larger clusters; convert the image with -o cluster_size=");
         (long offset, int count) = (header.L1Offset, header.L1Entries);
         if (entries > count)
         {
@@ -42,6 +45,7 @@ internal static class Qcow2Resizer
         header.Size = size;
         metadata.Writer.WriteSizeAndL1();
         metadata.Barrier();
-        if (entries > count && count > 0) metadata.Release(offset >> header.ClusterBits, (int)((count * 8L + header.ClusterBytes - 1) >> header.ClusterBits));
+        if (entries > count && count > 0)
+            metadata.Release(offset >> header.ClusterBits, (int)((count * 8L + header.ClusterBytes - 1) >> header.ClusterBits));
     }
 }

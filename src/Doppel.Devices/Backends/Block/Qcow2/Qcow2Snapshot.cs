@@ -43,9 +43,13 @@ internal sealed record Qcow2Snapshot(string Id, string Name, long Seconds, long 
         ulong offset = BinaryPrimitives.ReadUInt64BigEndian(start);
         uint entries = BinaryPrimitives.ReadUInt32BigEndian(start[8..]);
         if (offset >= Qcow2Format.MaxFileOffset || entries > Qcow2Format.MaxL1Bytes / 8) throw Damaged(file);
-        long state = extra.Length >= 8 ? (long)Math.Min(BinaryPrimitives.ReadUInt64BigEndian(extra), long.MaxValue) : BinaryPrimitives.ReadUInt32BigEndian(start[32..]);
-        return new(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(name), BinaryPrimitives.ReadUInt32BigEndian(start[16..]), state, (long)offset, (int)entries);
+        long state = extra.Length >= 8
+            ? (long)Math.Min(BinaryPrimitives.ReadUInt64BigEndian(extra), long.MaxValue)
+            : BinaryPrimitives.ReadUInt32BigEndian(start[32..]);
+        uint seconds = BinaryPrimitives.ReadUInt32BigEndian(start[16..]);
+        return new(Encoding.UTF8.GetString(id), Encoding.UTF8.GetString(name), seconds, state, (long)offset, (int)entries);
     }
 
-    private static DiskImageException Damaged(IImageFile file) => new($"{file.Path} is damaged: its snapshot table makes no sense; restore the image from a copy");
+    private static DiskImageException Damaged(IImageFile file)
+        => new($"{file.Path} is damaged: its snapshot table makes no sense; restore the image from a copy");
 }

@@ -121,7 +121,9 @@ internal sealed class Qcow2Tables
 
     internal void WriteL2() => _l2.WriteChanges();
 
-    /// <summary>Writes the sectors of the L1 table that were changed. The tables that they name are stable, at least as they were when new.</summary>
+    /// <summary>
+    /// Writes the sectors of the L1 table that were changed. The tables that they name are stable, at least as they were when new.
+    /// </summary>
     internal void WriteL1()
     {
         PinnedBuffer sector = new(512);
@@ -151,7 +153,8 @@ internal sealed class Qcow2Tables
 
     private long TableOffset(ulong entry) => _guard.CheckCluster(entry & Qcow2Format.OffsetMask, "an L2 table");
 
-    private long EntryOffset(ulong l1Entry, long guest) => TableOffset(l1Entry) + ((guest >> _header.ClusterBits) & (_header.L2Entries - 1)) * 8;
+    private long EntryOffset(ulong l1Entry, long guest)
+        => TableOffset(l1Entry) + ((guest >> _header.ClusterBits) & (_header.L2Entries - 1)) * 8;
 
     private Qcow2Run Scan(ReadOnlySpan<byte> entries, long guest, long most)
     {

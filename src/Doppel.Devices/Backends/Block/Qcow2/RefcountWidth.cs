@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
-/// <summary>Reference counts in a piece of a refcount block, for each width from 1 to 64 bits (section "Refcount block entry"). Thread contract: immutable.</summary>
+/// <summary>
+/// Reference counts in a piece of a refcount block, for each width from 1 to 64 bits (section "Refcount block entry"). Thread contract:
+/// immutable.
+/// </summary>
 /// <param name="order">Binary logarithm of the bits of a count.</param>
 internal readonly struct RefcountWidth(int order)
 {

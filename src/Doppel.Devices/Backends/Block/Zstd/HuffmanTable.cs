@@ -83,7 +83,8 @@ internal sealed class HuffmanTable
         int bits = BitOperations.Log2(sum) + 1;
         uint left = (1u << bits) - sum;
         // The last weight is not written: it fills the code up.
-        if (bits > MaxBits || !BitOperations.IsPow2(left) || count >= MaxSymbols) throw new InvalidDataException("a Huffman tree is not complete");
+        if (bits > MaxBits || !BitOperations.IsPow2(left) || count >= MaxSymbols)
+            throw new InvalidDataException("a Huffman tree is not complete");
         _weights[count++] = (byte)(BitOperations.Log2(left) + 1);
         int at = 0;
         for (int weight = 1; weight <= bits; weight++)

@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Doppel.Devices.Backends.Block.Zstd;
 
 /// <summary>
-/// A bit stream that is read from its end to its beginning (RFC 8878, section 4.1): the highest set bit of the last byte only marks the end.
-/// Before the beginning there are zeroes, and <see cref="Left"/> is negative. Thread contract: a value of one thread.
+/// A bit stream that is read from its end to its beginning (RFC 8878, section 4.1): the highest set bit of the last byte only marks the
+/// end. Before the beginning there are zeroes, and <see cref="Left"/> is negative. Thread contract: a value of one thread.
 /// </summary>
 internal ref struct ReverseBits
 {

@@ -3,8 +3,9 @@ using System.Buffers.Binary;
 namespace Doppel.Devices.Backends.Block.Zstd;
 
 /// <summary>
-/// Decodes Zstandard frames (RFC 8878; sections here are that document's) into memory of a known size, which is the window too. Dictionaries are
-/// not known; checksums are skipped, since whoever reads a cluster finds out by its size. Thread contract: one thread at a time.
+/// Decodes Zstandard frames (RFC 8878; sections here are that document's) into memory of a known size, which is the window too.
+/// Dictionaries are not known; checksums are skipped, since whoever reads a cluster finds out by its size. Thread contract: one thread at a
+/// time.
 /// </summary>
 internal sealed class ZstdDecoder
 {

@@ -1,8 +1,8 @@
 namespace Doppel.Devices.Backends.Block.Zstd;
 
 /// <summary>
-/// Decodes and executes the sequences of a block (RFC 8878, sections 3.1.1.3.2 and 3.1.1.4): copy literals, then copy from what was decoded before.
-/// Thread contract: one thread at a time.
+/// Decodes and executes the sequences of a block (RFC 8878, sections 3.1.1.3.2 and 3.1.1.4): copy literals, then copy from what was decoded
+/// before. Thread contract: one thread at a time.
 /// </summary>
 internal sealed class ZstdSequences
 {
@@ -24,7 +24,8 @@ internal sealed class ZstdSequences
         {
             ReadTables(ref data);
             ReverseBits bits = new(data);
-            uint literalState = bits.Read(_literalTable.Accuracy), offsetState = bits.Read(_offsetTable.Accuracy), matchState = bits.Read(_matchTable.Accuracy);
+            uint literalState = bits.Read(_literalTable.Accuracy);
+            uint offsetState = bits.Read(_offsetTable.Accuracy), matchState = bits.Read(_matchTable.Accuracy);
             for (int i = 0; i < count; i++)
             {
                 FseTable.Entry literal = _literalTable[literalState], offset = _offsetTable[offsetState], match = _matchTable[matchState];
