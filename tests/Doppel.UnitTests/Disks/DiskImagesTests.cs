@@ -291,7 +291,7 @@ public sealed class DiskImagesTests : IDisposable
         const int Piece = 1024, Pieces = 300, Own = 256 << 10;
         Random random = new(thread);
         byte[] last = new byte[Pieces];
-        for (int i = 0; i < 1500; i++)
+        for (int i = 0; i < 500; i++)
         {
             int piece = random.Next(Pieces);
             long offset = ((long)piece * threads + thread) * Piece;
