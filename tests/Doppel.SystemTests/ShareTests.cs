@@ -49,6 +49,19 @@ public sealed class ShareTests
         Assert.Equal("new\n", await shed.DoAsync("exec", "worker", "--", "ls", "/mnt"));
     }
 
+    [ToolFact("apt-get", "riscv64-linux-gnu-gcc")]
+    public async Task Share_ProgramThatMapsAndLocks_WritesWhatTheHostReads()
+    {
+        using TemporaryFolder folder = new();
+        string source = Path.Combine(AppContext.BaseDirectory, "Guests", "share-maps.c");
+        (int status, string messages) = await Tool.RunAsync("riscv64-linux-gnu-gcc", "-static", "-O1", "-o", folder.File("maps"), source);
+        Assert.True(status == 0, messages);
+        await DoppelCli.EnsureImageAsync();
+        CliResult result = await DoppelCli.RunAsync("run", "--network", "none", "--share", $"{folder.Path}:/mnt", "--", "/mnt/maps", "/mnt/file");
+        Assert.Equal(("mapped\nlocked\n", "", 0), (result.OutputText, result.ErrorText, result.Status));
+        Assert.Equal(new string('m', 8000) + "written" + new string('m', 11993), await File.ReadAllTextAsync(folder.File("file")));
+    }
+
     [ToolFact("apt-get")]
     public async Task Share_OfAFolderThatIsNotThere_SaysWhatToDo()
     {
