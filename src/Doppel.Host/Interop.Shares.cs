@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Doppel.Host;
 
-/// <summary>Files by descriptor and single names (open(2), openat2(2), statx(2), xattr(7)); the numbers are those of Linux on x86-64 and AArch64.</summary>
+/// <summary>
+/// Files by descriptor and single names (open(2), openat2(2), statx(2), xattr(7)); the numbers are those of Linux on x86-64 and AArch64.
+/// </summary>
 internal static unsafe partial class Interop
 {
     internal const int OExcl = 0x80, OTrunc = 0x200, ODsync = 0x1000, OSync = 0x10_1000, OPath = 0x20_0000, OTmpfileBit = 0x40_0000;
@@ -102,10 +104,12 @@ internal static unsafe partial class Interop
     internal static partial int Symlinkat(ref readonly byte target, SafeFileHandle folder, ref readonly byte name);
 
     [LibraryImport(Libc, EntryPoint = "linkat", SetLastError = true)]
-    internal static partial int Linkat(int oldFolder, ref readonly byte oldPath, SafeFileHandle newFolder, ref readonly byte newName, int flags);
+    internal static partial int Linkat(
+        int oldFolder, ref readonly byte oldPath, SafeFileHandle newFolder, ref readonly byte newName, int flags);
 
     [LibraryImport(Libc, EntryPoint = "renameat", SetLastError = true)]
-    internal static partial int Renameat(SafeFileHandle oldFolder, ref readonly byte oldName, SafeFileHandle newFolder, ref readonly byte newName);
+    internal static partial int Renameat(
+        SafeFileHandle oldFolder, ref readonly byte oldName, SafeFileHandle newFolder, ref readonly byte newName);
 
     [LibraryImport(Libc, EntryPoint = "unlinkat", SetLastError = true)]
     internal static partial int Unlinkat(SafeFileHandle folder, ref readonly byte name, int flags);

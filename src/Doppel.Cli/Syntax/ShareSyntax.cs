@@ -18,6 +18,7 @@ internal static class ShareSyntax
             : guest.Length == 0 ? $"where is it to appear in the guest? Write --share {host}:/mnt"
             : !guest.StartsWith('/') ? $"{guest} is no absolute path of the guest; write --share {host}:/{guest}"
             : "";
-        return problem.Length != 0 ? null : new SharedFolder { HostPath = Path.GetFullPath(host), GuestPath = guest, IsReadOnly = isReadOnly };
+        return problem.Length != 0 ? null
+            : new SharedFolder { HostPath = Path.GetFullPath(host), GuestPath = guest, IsReadOnly = isReadOnly };
     }
 }

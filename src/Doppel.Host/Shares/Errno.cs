@@ -1,6 +1,8 @@
 namespace Doppel.Host.Shares;
 
-/// <summary>Error numbers of the C library (errno(3)) that have the same value on every processor that Linux's generic ABI covers.</summary>
+/// <summary>
+/// Error numbers of the C library (errno(3)) that have the same value on every processor that Linux's generic ABI covers.
+/// </summary>
 public static class Errno
 {
     /// <summary>No error.</summary>

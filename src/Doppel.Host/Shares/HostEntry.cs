@@ -6,10 +6,10 @@ using Microsoft.Win32.SafeHandles;
 namespace Doppel.Host.Shares;
 
 /// <summary>
-/// A file of any type that is held by a descriptor, and, if it is a folder, the names in it. Nothing here follows a symbolic link or takes more than
-/// one name at a time, so whatever others rename meanwhile, an operation acts on the file that was found, and a name leads to an entry of that
-/// folder or nowhere. Methods give an error number (<see cref="Errno"/>), zero for success: what a guest asks for wrongly is no exception.
-/// Thread contract: one thread at a time.
+/// A file of any type that is held by a descriptor, and, if it is a folder, the names in it. Nothing here follows a symbolic link or
+/// takes more than one name at a time, so whatever others rename meanwhile, an operation acts on the file that was found, and a name
+/// leads to an entry of that folder or nowhere. Methods give an error number (<see cref="Errno"/>), zero for success: what a guest asks
+/// for wrongly is no exception. Thread contract: one thread at a time.
 /// </summary>
 public sealed class HostEntry : IDisposable
 {
@@ -43,8 +43,8 @@ public sealed class HostEntry : IDisposable
     }
 
     /// <summary>
-    /// Finds an entry by the names that lead to it from this folder, all of which but the last must be folders. The kernel does it in one go where it
-    /// can (openat2); otherwise name by name.
+    /// Finds an entry by the names that lead to it from this folder, all of which but the last must be folders. The kernel does it in one
+    /// go where it can (openat2); otherwise name by name.
     /// </summary>
     /// <param name="names">The names; none is "." or "..".</param>
     /// <param name="entry">Receives the entry.</param>
@@ -89,7 +89,8 @@ public sealed class HostEntry : IDisposable
     }
 
     /// <summary>
-    /// Opens the file itself for reading or writing. Pipes, sockets and devices are refused: opening one may wait for ever, or do something.
+    /// Opens the file itself for reading or writing. Pipes, sockets and devices are refused: opening one may wait for ever, or do
+    /// something.
     /// </summary>
     public int Open(HostOpenFlags flags, out HostOpenFile? file)
     {
@@ -101,7 +102,8 @@ public sealed class HostEntry : IDisposable
         if (status.IsFolder && flags.MayWrite) return Errno.EISDIR;
         Span<byte> self = stackalloc byte[SelfPathBytes];
         WriteSelfPath(self);
-        return Wrap(Interop.Openat(Interop.AtFdcwd, in self[0], flags.Bits | (status.IsFolder ? Interop.ODirectory : 0) | Interop.ONonblock | Common, 0), out file);
+        int bits = flags.Bits | (status.IsFolder ? Interop.ODirectory : 0) | Interop.ONonblock | Common;
+        return Wrap(Interop.Openat(Interop.AtFdcwd, in self[0], bits, 0), out file);
     }
 
     /// <summary>Creates a regular file in this folder under a name that is not taken, and opens it.</summary>
@@ -120,7 +122,8 @@ public sealed class HostEntry : IDisposable
         ReadOnlySpan<byte> here = "."u8;
         Span<byte> path = stackalloc byte[MaxName + 1];
         Terminate(here, path);
-        return Wrap(Interop.Openat(Handle, in path[0], (flags.Bits & ~Interop.OTrunc) | Interop.OTmpfileBit | Interop.ODirectory | Common, mode), out file);
+        int bits = flags.WithoutTruncation.Bits | Interop.OTmpfileBit | Interop.ODirectory | Common;
+        return Wrap(Interop.Openat(Handle, in path[0], bits, mode), out file);
     }
 
     /// <summary>Creates a folder.</summary>
@@ -149,7 +152,8 @@ public sealed class HostEntry : IDisposable
         Span<byte> path = stackalloc byte[MaxName + 1];
         int error = Terminate(name, path);
         // makedev(3).
-        ulong number = ((device.Major & 0xFFFF_F000UL) << 32) | ((device.Major & 0xFFFUL) << 8) | ((device.Minor & 0xFFFF_FF00UL) << 12) | (device.Minor & 0xFFUL);
+        ulong number = ((device.Major & 0xFFFF_F000UL) << 32) | ((device.Major & 0xFFFUL) << 8)
+            | ((device.Minor & 0xFFFF_FF00UL) << 12) | (device.Minor & 0xFFUL);
         return error != 0 ? error : Check(Interop.Mknodat(Handle, in path[0], mode, number));
     }
 
@@ -310,7 +314,8 @@ public sealed class HostEntry : IDisposable
         return Wrap(Interop.Openat2(Interop.SysOpenat2, Handle, in path[0], in how, size), out entry);
     }
 
-    // A link of the kernel's own that leads to the very file, not to its name: it needs no permission on the way, and no race can change it.
+    // A link of the kernel's own that leads to the very file, not to its name: it needs no permission on the way, and no race can change
+    // it.
     private void WriteSelfPath(Span<byte> path)
     {
         "/proc/self/fd/"u8.CopyTo(path);

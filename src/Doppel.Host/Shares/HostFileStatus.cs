@@ -11,8 +11,8 @@ public readonly record struct HostFileTime(long Seconds, uint Nanoseconds)
 }
 
 /// <summary>
-/// What tells a file from all others that its file system holds or held: number, time of birth and type. Numbers are used again after a file
-/// is gone, which the time of birth shows where the file system keeps one.
+/// What tells a file from all others that its file system holds or held: number, time of birth and type. Numbers are used again after a
+/// file is gone, which the time of birth shows where the file system keeps one.
 /// </summary>
 public readonly record struct HostFileIdentity(ulong Inode, HostFileTime Birth, uint Type);
 
@@ -23,7 +23,10 @@ public readonly record struct HostFileStatus
     public const uint TypeMask = 0xF000;
 
     /// <summary>Types as they stand in <see cref="Mode"/>.</summary>
-    public const uint Pipe = 0x1000, CharacterDevice = 0x2000, Folder = 0x4000, BlockDevice = 0x6000, Regular = 0x8000, Symlink = 0xA000, Socket = 0xC000;
+    public const uint Pipe = 0x1000, CharacterDevice = 0x2000, Folder = 0x4000, BlockDevice = 0x6000;
+
+    /// <summary>Further types.</summary>
+    public const uint Regular = 0x8000, Symlink = 0xA000, Socket = 0xC000;
 
     /// <summary>Type and permissions.</summary>
     public uint Mode { get; init; }
@@ -110,4 +113,5 @@ public readonly record struct HostFileStatus
 /// <param name="AvailableBlocks">Free blocks that are not kept for the administrator.</param>
 /// <param name="Files">All files that there can be.</param>
 /// <param name="FreeFiles">Files that there is still room for.</param>
-public readonly record struct HostFileSystemStatus(uint BlockSize, ulong Blocks, ulong FreeBlocks, ulong AvailableBlocks, ulong Files, ulong FreeFiles);
+public readonly record struct HostFileSystemStatus(
+    uint BlockSize, ulong Blocks, ulong FreeBlocks, ulong AvailableBlocks, ulong Files, ulong FreeFiles);

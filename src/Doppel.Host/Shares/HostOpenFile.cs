@@ -21,15 +21,16 @@ public readonly record struct HostOpenFlags(int Bits)
     public HostOpenFlags WithoutTruncation => new(Bits & ~Interop.OTrunc);
 
     /// <summary>
-    /// Takes over of a guest's flags (Linux's generic values) the access mode, TRUNC, APPEND, DSYNC and SYNC; the rest is the guest's own affair.
+    /// Takes over of a guest's flags (Linux's generic values) the access mode, TRUNC, APPEND, DSYNC and SYNC; the rest is the guest's own
+    /// affair.
     /// </summary>
     public static HostOpenFlags FromGuest(uint flags) =>
         new((int)flags & (AccessMask | Interop.OTrunc | Interop.OpenAppend | Interop.ODsync | Interop.OSync));
 }
 
 /// <summary>
-/// A regular file or folder of the host that is open, read and written straight into and out of scattered memory. Methods give an error number
-/// (<see cref="Errno"/>), zero for success. Thread contract: one thread at a time.
+/// A regular file or folder of the host that is open, read and written straight into and out of scattered memory. Methods give an error
+/// number (<see cref="Errno"/>), zero for success. Thread contract: one thread at a time.
 /// </summary>
 public sealed class HostOpenFile : IDisposable
 {
@@ -51,7 +52,9 @@ public sealed class HostOpenFile : IDisposable
         return HostEntry.Check(done);
     }
 
-    /// <summary>As <see cref="Read"/>, but only what the host has in memory: <see cref="Errno.EAGAIN"/> if it had to wait for a disk.</summary>
+    /// <summary>
+    /// As <see cref="Read"/>, but only what the host has in memory: <see cref="Errno.EAGAIN"/> if it had to wait for a disk.
+    /// </summary>
     public int ReadWithoutWaiting(long offset, ReadOnlySpan<HostBuffer> buffers, out uint count)
     {
         nint done = Interop.Preadv2(Entry.Handle, in MemoryMarshal.GetReference(buffers), buffers.Length, offset, Interop.RwfNoWait);

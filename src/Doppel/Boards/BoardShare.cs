@@ -6,7 +6,8 @@ using Doppel.Host.Shares;
 namespace Doppel.Boards;
 
 /// <summary>
-/// A folder that a machine shares, reboots included: each time the guest starts it finds a server that knows nothing of it. Thread contract: one owner.
+/// A folder that a machine shares, reboots included: each time the guest starts it finds a server that knows nothing of it. Thread
+/// contract: one owner.
 /// </summary>
 internal sealed class BoardShare(HostEntry root, ShareOptions options, string tag) : IDisposable
 {

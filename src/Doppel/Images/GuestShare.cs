@@ -10,5 +10,7 @@ public sealed record GuestShare(string Tag, string Path, bool IsReadOnly)
 {
     /// <summary>The file that the guest's script <c>shares</c> reads: a line for each, which calls a function of that script.</summary>
     internal static byte[] ToFile(IEnumerable<GuestShare> shares) =>
-        Encoding.UTF8.GetBytes(string.Concat(shares.Select(static s => $"share {ShellText.Quote(s.Tag)} {(s.IsReadOnly ? "ro" : "rw")} {ShellText.Quote(s.Path)}\n")));
+        Encoding.UTF8.GetBytes(string.Concat(shares.Select(static s => s.ToLine())));
+
+    private string ToLine() => $"share {ShellText.Quote(Tag)} {(IsReadOnly ? "ro" : "rw")} {ShellText.Quote(Path)}\n";
 }

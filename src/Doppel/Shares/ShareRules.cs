@@ -24,8 +24,11 @@ internal static class ShareRules
     public static void Check(IReadOnlyList<SharedFolder> shares, List<string> problems)
     {
         foreach (SharedFolder share in shares) Check(share, problems);
-        foreach (IGrouping<string, SharedFolder> same in shares.GroupBy(static s => s.GuestPath.TrimEnd('/'), StringComparer.Ordinal).Where(static g => g.Count() > 1))
-            problems.Add($"--share {same.ElementAt(1).HostPath}:{same.Key}: {same.First().HostPath} is there already; give another folder of the guest");
+        foreach (IGrouping<string, SharedFolder> same in shares.GroupBy(static s => s.GuestPath.TrimEnd('/'), StringComparer.Ordinal))
+        {
+            foreach (SharedFolder other in same.Skip(1))
+                problems.Add($"--share {other.HostPath}:{same.Key}: {same.First().HostPath} is there already; give another folder of the guest");
+        }
         IEnumerable<string> tags = Enumerable.Range(0, shares.Count).Select(i => TagOf(shares, i));
         foreach (IGrouping<string, string> same in tags.GroupBy(static t => t, StringComparer.Ordinal).Where(static g => g.Count() > 1))
             problems.Add($"--share: the tag '{same.Key}' is used {same.Count()} times; tags are unique");
@@ -44,7 +47,7 @@ internal static class ShareRules
             problems.Add($"{name}: the folder of the guest must be named without . and ..");
         if (share.GuestPath.StartsWith('/') && share.GuestPath.Trim('/').Length == 0)
             problems.Add($"{name}: the guest's own root is there; give a folder, as in --share {share.HostPath}:/mnt");
-        if (s_kernelFolders.FirstOrDefault(f => share.GuestPath.TrimEnd('/') == f || share.GuestPath.StartsWith(f + "/", StringComparison.Ordinal)) is { } folder)
+        if (s_kernelFolders.FirstOrDefault(f => (share.GuestPath + "/").StartsWith(f + "/", StringComparison.Ordinal)) is { } folder)
             problems.Add($"{name}: {folder} belongs to the guest's kernel; give another folder, as in --share {share.HostPath}:/mnt");
         if (share.Tag is { } tag && (tag.Length == 0 || Encoding.UTF8.GetByteCount(tag) > LongestTag))
             problems.Add($"{name}: a tag has 1 to {LongestTag} bytes");

@@ -45,7 +45,10 @@ internal sealed class ShareAnswer(byte type, byte[] body, byte[] data)
 /// <summary>What getattr tells.</summary>
 internal sealed record ShareAttributes(uint Mode, uint Uid, uint Gid, ulong Links, ulong Size, ulong Accessed, ulong Modified);
 
-/// <summary>The guest's side of a share, written from the protocol's description and not from the server's code: numbers and layouts stand here again.</summary>
+/// <summary>
+/// The guest's side of a share, written from the protocol's description and not from the server's code: numbers and layouts stand here
+/// again.
+/// </summary>
 internal sealed class ShareClient : IShareBulk, IDisposable
 {
     internal const uint NoFid = uint.MaxValue, Root = 0;
@@ -82,7 +85,9 @@ internal sealed class ShareClient : IShareBulk, IDisposable
 
     public void Dispose() => Server.Dispose();
 
-    /// <summary>Sends a message: byte, ushort, uint and ulong are numbers, a string (Latin-1, so that it can be any bytes) a text, an array texts.</summary>
+    /// <summary>
+    /// Sends a message: byte, ushort, uint and ulong are numbers, a string (Latin-1, so that it can be any bytes) a text, an array texts.
+    /// </summary>
     internal ShareAnswer Call(byte type, params object[] fields) => Send(Encode(type, fields), []);
 
     /// <summary>Sends a message that must succeed.</summary>

@@ -6,8 +6,8 @@ using Xunit.Abstractions;
 namespace Doppel.UnitTests.Shares;
 
 /// <summary>
-/// The same random operations through the server, and by the host's own calls on another folder: results, errors and what is there at the end must be
-/// the same.
+/// The same random operations through the server, and by the host's own calls on another folder: results, errors and what is there at the
+/// end must be the same.
 /// </summary>
 public sealed class ShareDifferentialTests(ITestOutputHelper output) : IDisposable
 {

@@ -9,7 +9,8 @@ internal static class AttributeMessages
 
     // Linux's P9_STATS_BASIC, P9_STATS_BTIME and P9_ATTR_*.
     private const ulong BasicStats = 0x7FF, BirthStat = 0x800;
-    private const uint SetMode = 1, SetUid = 2, SetGid = 4, SetSize = 8, SetAccessed = 0x10, SetModified = 0x20, AccessedGiven = 0x80, ModifiedGiven = 0x100;
+    private const uint SetMode = 1, SetUid = 2, SetGid = 4, SetSize = 8;
+    private const uint SetAccessed = 0x10, SetModified = 0x20, AccessedGiven = 0x80, ModifiedGiven = 0x100;
 
     // Each read is a message, so programs that choose their buffers by this number should choose large ones.
     private const uint FileBlock = 128 << 10;
@@ -75,12 +76,14 @@ internal static class AttributeMessages
         }
         if (error == 0 && (valid & SetSize) != 0) error = ChangeSize(fid, entry!, size);
         if (error == 0 && (valid & (SetAccessed | SetModified)) != 0)
-            error = entry!.SetTimes(Choose(valid, SetAccessed, AccessedGiven, accessed), Choose(valid, SetModified, ModifiedGiven, modified));
+            error = entry!.SetTimes(Choose(valid, SetAccessed, AccessedGiven, accessed),
+                Choose(valid, SetModified, ModifiedGiven, modified));
         return error;
     }
 
     // linux/kdev_t.h, new_encode_dev.
-    private static uint EncodeDevice((uint Major, uint Minor) device) => (device.Minor & 0xFF) | (device.Major << 8) | ((device.Minor & ~0xFFU) << 12);
+    private static uint EncodeDevice((uint Major, uint Minor) device) =>
+        (device.Minor & 0xFF) | (device.Major << 8) | ((device.Minor & ~0xFFU) << 12);
 
     private static HostFileTime Choose(uint valid, uint wanted, uint given, HostFileTime time) =>
         (valid & wanted) == 0 ? HostFileTime.Unchanged : (valid & given) == 0 ? HostFileTime.Now : time;

@@ -3,8 +3,8 @@ using Doppel.Host.Shares;
 namespace Doppel.Devices.Backends.Share;
 
 /// <summary>
-/// Messages about extended attributes. The guest has those of users; others mean something to the host that the guest must not decide, and what
-/// <see cref="GuestOwnership"/> keeps is shown another way. Thread contract: stateless.
+/// Messages about extended attributes. The guest has those of users; others mean something to the host that the guest must not decide,
+/// and what <see cref="GuestOwnership"/> keeps is shown another way. Thread contract: stateless.
 /// </summary>
 internal static class ExtendedMessages
 {
@@ -42,7 +42,8 @@ internal static class ExtendedMessages
         if (error != 0) return error;
         if (size > MaxValue) return Errno.E2BIG;
         if (flags > 2) return Errno.EINVAL;
-        return session.TrySetAttribute(fid, new ShareAttribute(name.ToArray(), new byte[size], (int)flags, IsWritten: true)) ? 0 : Errno.ENOSPC;
+        ShareAttribute attribute = new(name.ToArray(), new byte[size], (int)flags, IsWritten: true);
+        return session.TrySetAttribute(fid, attribute) ? 0 : Errno.ENOSPC;
     }
 
     internal static int Read(ShareAttribute attribute, ulong offset, uint count, ref ShareWriter reply)
@@ -72,7 +73,8 @@ internal static class ExtendedMessages
         int error = session.Tree.Reach(fid.Node, out HostEntry? entry);
         if (error != 0) return error;
         // The protocol has no other way to remove one.
-        return attribute.Value.Length == 0 ? entry!.RemoveAttribute(attribute.Name) : entry!.SetAttribute(attribute.Name, attribute.Value, attribute.Flags);
+        return attribute.Value.Length == 0 ? entry!.RemoveAttribute(attribute.Name)
+            : entry!.SetAttribute(attribute.Name, attribute.Value, attribute.Flags);
     }
 
     private static int CheckName(ReadOnlySpan<byte> name)

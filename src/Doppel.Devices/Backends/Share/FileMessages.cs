@@ -31,7 +31,8 @@ internal static class FileMessages
         if (error != 0) return error;
         HostOpenFlags flags = HostOpenFlags.FromGuest(guestFlags);
         error = CreateFile(session, fid, name, new GuestOwner(fid.Uid, gid, mode), flags, out ShareNode? node, out HostOpenFile? file);
-        if (error == Errno.EEXIST && (guestFlags & Exclusive) == 0) error = OpenExisting(session, fid.Node, name, flags, out node, out file);
+        if (error == Errno.EEXIST && (guestFlags & Exclusive) == 0)
+            error = OpenExisting(session, fid.Node, name, flags, out node, out file);
         if (error != 0) return error;
         session.SetOpen(fid, node!, file!, flags);
         WriteOpened(fid, ref reply);
@@ -47,7 +48,8 @@ internal static class FileMessages
         if (fid.File is null) return Errno.EBADF;
         if (fid.Node.IsFolder) return Errno.EISDIR;
         ReadOnlySpan<HostBuffer> target = session.Bulk.GetTarget(count);
-        int error = session.MayWait ? fid.File.Read((long)offset, target, out uint done) : fid.File.ReadWithoutWaiting((long)offset, target, out done);
+        int error = session.MayWait ? fid.File.Read((long)offset, target, out uint done)
+            : fid.File.ReadWithoutWaiting((long)offset, target, out done);
         session.WouldWait = error == Errno.EAGAIN && !session.MayWait;
         if (error != 0) return error;
         reply.Int(done);
@@ -115,7 +117,8 @@ internal static class FileMessages
     }
 
     private static int CreateFile(
-        ShareSession session, ShareFid folder, ReadOnlySpan<byte> name, GuestOwner wanted, HostOpenFlags flags, out ShareNode? node, out HostOpenFile? file)
+        ShareSession session, ShareFid folder, ReadOnlySpan<byte> name, GuestOwner wanted, HostOpenFlags flags,
+        out ShareNode? node, out HostOpenFile? file)
     {
         node = null;
         file = null;

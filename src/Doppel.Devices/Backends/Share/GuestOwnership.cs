@@ -11,9 +11,10 @@ namespace Doppel.Devices.Backends.Share;
 internal readonly record struct GuestOwner(uint Uid, uint Gid, uint Special);
 
 /// <summary>
-/// Who owns a shared file. On the host all that the guest makes belongs to the user who runs the machine. That user is the guest's user 0, other users
-/// are themselves, and the host's user 0, if it is another, is nobody. What else the guest sets with chown, and the set-user-ID and set-group-ID bits,
-/// which must not take effect on the host, is kept in an extended attribute. Thread contract: immutable.
+/// Who owns a shared file. On the host all that the guest makes belongs to the user who runs the machine. That user is the guest's user
+/// 0, other users are themselves, and the host's user 0, if it is another, is nobody. What else the guest sets with chown, and the
+/// set-user-ID and set-group-ID bits, which must not take effect on the host, is kept in an extended attribute. Thread contract:
+/// immutable.
 /// </summary>
 internal sealed class GuestOwnership(uint hostUid, uint hostGid)
 {
@@ -28,7 +29,8 @@ internal sealed class GuestOwnership(uint hostUid, uint hostGid)
     private static ReadOnlySpan<byte> AttributeName => "user.doppel.owner"u8;
 
     /// <summary>Tells who owns a file.</summary>
-    internal GuestOwner Read(HostEntry entry, in HostFileStatus status) => TryReadAttribute(entry, status, out GuestOwner owner) ? owner : Usual(status);
+    internal GuestOwner Read(HostEntry entry, in HostFileStatus status) =>
+        TryReadAttribute(entry, status, out GuestOwner owner) ? owner : Usual(status);
 
     /// <summary>Sets who owns a file.</summary>
     internal int Write(HostEntry entry, in HostFileStatus status, GuestOwner owner)

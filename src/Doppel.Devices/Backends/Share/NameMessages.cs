@@ -24,7 +24,8 @@ internal static class NameMessages
         ReadOnlySpan<byte> name = message.Text();
         uint mode = message.Int(), major = message.Int(), minor = message.Int(), gid = message.Int(), type = mode & HostFileStatus.TypeMask;
         if (type is HostFileStatus.Folder) return Errno.EPERM;
-        if (type is not (0 or HostFileStatus.Regular or HostFileStatus.Pipe or HostFileStatus.Socket or HostFileStatus.CharacterDevice or HostFileStatus.BlockDevice))
+        if (type is not (0 or HostFileStatus.Regular or HostFileStatus.Pipe or HostFileStatus.Socket
+            or HostFileStatus.CharacterDevice or HostFileStatus.BlockDevice))
             return Errno.EINVAL;
         bool isDevice = type is HostFileStatus.CharacterDevice or HostFileStatus.BlockDevice;
         if (isDevice && !session.Options.AllowDeviceNodes) return Errno.EPERM;
@@ -113,14 +114,16 @@ internal static class NameMessages
         return error;
     }
 
-    private static int Move(ShareTree tree, ShareNode oldFolder, ReadOnlySpan<byte> oldName, ShareNode newFolder, ReadOnlySpan<byte> newName)
+    private static int Move(
+        ShareTree tree, ShareNode oldFolder, ReadOnlySpan<byte> oldName, ShareNode newFolder, ReadOnlySpan<byte> newName)
     {
         int error = oldFolder.IsFolder && newFolder.IsFolder ? ShareNames.CheckMoved(oldName) : Errno.ENOTDIR;
         if (error == 0) error = ShareNames.CheckMoved(newName);
         if (error != 0) return error;
         tree.Pin(newFolder, newName);
         error = tree.Reach(oldFolder, out HostEntry? from);
-        if (error == 0) error = tree.Reach(newFolder, out HostEntry? to) is int failed and not 0 ? failed : from!.Rename(oldName, to!, newName);
+        if (error == 0) error = tree.Reach(newFolder, out HostEntry? to) is int failed and not 0 ? failed
+            : from!.Rename(oldName, to!, newName);
         if (error == 0) tree.Renamed(oldFolder, oldName, newFolder, newName);
         return error;
     }
@@ -138,7 +141,8 @@ internal static class NameMessages
         int error = session.Tree.Walk(folder.Node, name, out ShareNode? node);
         if (error != 0) return error;
         error = session.Tree.Reach(node!, out HostEntry? entry);
-        if (error == 0) error = entry!.GetStatus(out HostFileStatus status) is int failed and not 0 ? failed : Initialize(session, entry, status, folder, file);
+        if (error == 0) error = entry!.GetStatus(out HostFileStatus status) is int failed and not 0 ? failed
+            : Initialize(session, entry, status, folder, file);
         reply.Qid(node!.Qid);
         session.Tree.Release(node);
         return error;

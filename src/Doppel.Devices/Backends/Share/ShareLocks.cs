@@ -18,7 +18,10 @@ internal readonly record struct ShareLock(ShareLockOwner Owner, uint Fid, bool I
     internal bool Conflicts(in ShareLock other) => Owner != other.Owner && (IsExclusive || other.IsExclusive) && Overlaps(other);
 }
 
-/// <summary>Locks of byte ranges as POSIX has them: those of one owner replace each other, those of others may conflict. Thread contract: one thread at a time.</summary>
+/// <summary>
+/// Locks of byte ranges as POSIX has them: those of one owner replace each other, those of others may conflict. Thread contract: one
+/// thread at a time.
+/// </summary>
 internal sealed class ShareLocks
 {
     private const int Most = 1 << 14;

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Doppel.Devices.Backends.Share;
 
-/// <summary>Does what a message asks for. The message fits its layout; zero, or an error number that the guest gets instead of the reply.</summary>
+/// <summary>
+/// Does what a message asks for. The message fits its layout; zero, or an error number that the guest gets instead of the reply.
+/// </summary>
 internal delegate int ShareHandler(ShareSession session, ref ShareReader message, ref ShareWriter reply);
 
 /// <summary>One kind of message from the guest; its reply has the number that follows.</summary>

@@ -9,7 +9,9 @@ internal static class ShareNames
 
     internal static bool IsParent(ReadOnlySpan<byte> name) => name.SequenceEqual(".."u8);
 
-    /// <summary>Why a text can not be the name of an entry, whether there is one or not; zero if it can. "." and ".." are left to the caller.</summary>
+    /// <summary>
+    /// Why a text can not be the name of an entry, whether there is one or not; zero if it can. "." and ".." are left to the caller.
+    /// </summary>
     internal static int Check(ReadOnlySpan<byte> name)
     {
         if (name.IsEmpty) return Errno.ENOENT;

@@ -24,8 +24,8 @@ internal sealed class ShareNameComparer : IEqualityComparer<byte[]>, IAlternateE
 }
 
 /// <summary>
-/// A file that the guest holds, by the place where it found it. The descriptor is a cache: it can be found again by the names that lead here, and
-/// whether it is still the same file shows in its identity. Thread contract: one thread at a time.
+/// A file that the guest holds, by the place where it found it. The descriptor is a cache: it can be found again by the names that lead
+/// here, and whether it is still the same file shows in its identity. Thread contract: one thread at a time.
 /// </summary>
 internal sealed class ShareNode
 {

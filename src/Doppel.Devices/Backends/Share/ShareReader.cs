@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Doppel.Devices.Backends.Share;
 
 /// <summary>
-/// Reads the fields of a message that was checked against its layout (<see cref="ShareMessage.Fits"/>), so that no read can run out of bytes.
-/// All numbers are little-endian; a text is a length of 16 bits and as many bytes.
+/// Reads the fields of a message that was checked against its layout (<see cref="ShareMessage.Fits"/>), so that no read can run out of
+/// bytes. All numbers are little-endian; a text is a length of 16 bits and as many bytes.
 /// </summary>
 internal ref struct ShareReader(ReadOnlySpan<byte> fields)
 {

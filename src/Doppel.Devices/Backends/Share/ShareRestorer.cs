@@ -19,7 +19,10 @@ internal sealed class ShareRestorer(ShareSession session, ShareServerState state
         foreach (ShareFidState fid in state.Fids.Take(session.Options.MaxFids)) Restore(fid);
         foreach (HostOpenFile? orphan in _orphans) orphan?.Dispose();
         foreach (ShareLockState held in state.Locks)
-            session.Locks.Set(held.File, new ShareLock(new ShareLockOwner(held.Process, held.Client), held.Fid, held.IsExclusive, held.Start, held.End), isTaken: true);
+        {
+            ShareLockOwner owner = new(held.Process, held.Client);
+            session.Locks.Set(held.File, new ShareLock(owner, held.Fid, held.IsExclusive, held.Start, held.End), isTaken: true);
+        }
     }
 
     private void Restore(ShareFidState saved)
@@ -29,7 +32,10 @@ internal sealed class ShareRestorer(ShareSession session, ShareServerState state
         ShareFid fid = session.Add(saved.Number, Find(saved), saved.Uid);
         if (saved.AttributeName is { } name)
         {
-            ShareAttribute attribute = new(name, saved.AttributeValue, saved.AttributeFlags, saved.AttributeFilled is not null) { Filled = saved.AttributeFilled ?? 0 };
+            ShareAttribute attribute = new(name, saved.AttributeValue, saved.AttributeFlags, saved.AttributeFilled is not null)
+            {
+                Filled = saved.AttributeFilled ?? 0,
+            };
             if (!session.TrySetAttribute(fid, attribute)) session.Remove(fid);
             return;
         }
@@ -49,7 +55,8 @@ internal sealed class ShareRestorer(ShareSession session, ShareServerState state
         node.References++;
         foreach (byte[] name in saved.Path ?? [])
         {
-            int error = ShareNames.Check(name) is int wrong and not 0 ? wrong : ShareNames.IsParent(name) || ShareNames.IsHere(name) ? Errno.EINVAL : 0;
+            int error = ShareNames.Check(name) is int wrong and not 0 ? wrong
+                : ShareNames.IsParent(name) || ShareNames.IsHere(name) ? Errno.EINVAL : 0;
             ShareNode? next = null;
             if (error == 0) error = tree.Walk(node, name, out next);
             tree.Release(node);
@@ -63,7 +70,8 @@ internal sealed class ShareRestorer(ShareSession session, ShareServerState state
 
     private HostOpenFile? Make(ShareOrphanState orphan)
     {
-        if (session.Tree.Root.Entry!.CreateUnnamed(HostOpenFlags.ReadWrite, orphan.Mode & GuestOwnership.PlainBits, out HostOpenFile? file) != 0) return null;
+        uint mode = orphan.Mode & GuestOwnership.PlainBits;
+        if (session.Tree.Root.Entry!.CreateUnnamed(HostOpenFlags.ReadWrite, mode, out HostOpenFile? file) != 0) return null;
         if (file!.WriteAll(orphan.Content) == 0)
         {
             // What can not be kept of the times is no reason to lose the content.

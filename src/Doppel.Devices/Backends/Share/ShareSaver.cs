@@ -18,7 +18,8 @@ internal sealed class ShareSaver(ShareSession session)
         Devices = [.. session.Tree.Devices],
         Fids = [.. session.Fids.Values.OrderBy(static f => f.Number).Select(Save)],
         Locks = [.. session.Locks.All.Select(static l =>
-            new ShareLockState(l.File, l.Lock.Fid, l.Lock.Owner.Process, l.Lock.Owner.Client, l.Lock.IsExclusive, l.Lock.Start, l.Lock.End))],
+            new ShareLockState(l.File, l.Lock.Fid, l.Lock.Owner.Process, l.Lock.Owner.Client,
+                l.Lock.IsExclusive, l.Lock.Start, l.Lock.End))],
         Orphans = _orphans,
     };
 

@@ -50,9 +50,9 @@ public sealed record ShareOptions
 }
 
 /// <summary>
-/// Serves a folder of the host by 9P2000.L, one message after the other. It knows nothing of how messages travel. The guest is not trusted: each of its
-/// fields is checked, all it can make the host hold is bounded, and no name leads out of the folder (see <see cref="HostEntry"/>).
-/// Thread contract: one thread at a time.
+/// Serves a folder of the host by 9P2000.L, one message after the other. It knows nothing of how messages travel. The guest is not
+/// trusted: each of its fields is checked, all it can make the host hold is bounded, and no name leads out of the folder (see <see
+/// cref="HostEntry"/>). Thread contract: one thread at a time.
 /// </summary>
 public sealed class ShareServer : IDisposable
 {
@@ -86,8 +86,8 @@ public sealed class ShareServer : IDisposable
     public ShareReply Serve(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk) => Serve(message, reply, bulk, mayWait: true);
 
     /// <summary>
-    /// As <see cref="Serve(ReadOnlySpan{byte}, Span{byte}, IShareBulk)"/>, but leaves messages alone that would wait for a disk or move much data:
-    /// fsync, long reads and writes, and reads of what the host has not in memory.
+    /// As <see cref="Serve(ReadOnlySpan{byte}, Span{byte}, IShareBulk)"/>, but leaves messages alone that would wait for a disk or move
+    /// much data: fsync, long reads and writes, and reads of what the host has not in memory.
     /// </summary>
     /// <returns>False if nothing was done.</returns>
     public bool TryServeQuickly(ReadOnlySpan<byte> message, Span<byte> reply, IShareBulk bulk, out ShareReply result)
@@ -145,7 +145,8 @@ public sealed class ShareServer : IDisposable
         _session.BulkRoom = (uint)Math.Max(0, limit - ShareMessage.ReadReplyHeadLength);
         int error = kind.Handler(_session, ref message, ref writer);
         if (error == 0 && writer.IsFull) error = Errno.EMSGSIZE;
-        return error != 0 ? Fail(reply, tag, error) : Finish(reply, (byte)(kind.Type + 1), tag, new ShareReply(writer.Length, _session.BulkDone));
+        return error != 0 ? Fail(reply, tag, error)
+            : Finish(reply, (byte)(kind.Type + 1), tag, new ShareReply(writer.Length, _session.BulkDone));
     }
 
     private static ShareReply Fail(Span<byte> reply, ushort tag, int error)

@@ -3,8 +3,8 @@ using Doppel.Host.Shares;
 namespace Doppel.Devices.Backends.Share;
 
 /// <summary>
-/// All that a <see cref="ShareServer"/> holds for its guest: plain data. Files are named by the names that led to them, and by what tells them from
-/// others; the content of open files that have no name any more comes along.
+/// All that a <see cref="ShareServer"/> holds for its guest: plain data. Files are named by the names that led to them, and by what tells
+/// them from others; the content of open files that have no name any more comes along.
 /// </summary>
 public sealed record ShareServerState
 {

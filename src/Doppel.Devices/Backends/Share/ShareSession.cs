@@ -2,7 +2,9 @@ using Doppel.Host.Shares;
 
 namespace Doppel.Devices.Backends.Share;
 
-/// <summary>What a guest has made the server hold: its handles, and all that these stand for. Thread contract: one thread at a time.</summary>
+/// <summary>
+/// What a guest has made the server hold: its handles, and all that these stand for. Thread contract: one thread at a time.
+/// </summary>
 internal sealed class ShareSession : IDisposable
 {
     private const int MostAttributeBytes = 16 << 20;

@@ -3,9 +3,9 @@ using Doppel.Host.Shares;
 namespace Doppel.Devices.Backends.Share;
 
 /// <summary>
-/// The files that the guest holds, as the tree of names by which it found them, with a bounded number of descriptors. When the guest renames a folder,
-/// everything below it has moved too. What the host renames is found by its descriptor as long as that is kept, and is stale afterwards.
-/// Thread contract: one thread at a time.
+/// The files that the guest holds, as the tree of names by which it found them, with a bounded number of descriptors. When the guest
+/// renames a folder, everything below it has moved too. What the host renames is found by its descriptor as long as that is kept, and is
+/// stale afterwards. Thread contract: one thread at a time.
 /// </summary>
 internal sealed class ShareTree : IDisposable
 {
@@ -39,7 +39,9 @@ internal sealed class ShareTree : IDisposable
     /// <summary>Open files, counted by those who open them.</summary>
     internal int OpenFiles { get; set; }
 
-    /// <summary>True if no further file may be held; those that can be given up, and that the message at hand has not reached, were.</summary>
+    /// <summary>
+    /// True if no further file may be held; those that can be given up, and that the message at hand has not reached, were.
+    /// </summary>
     internal bool IsFull
     {
         get
@@ -158,7 +160,9 @@ internal sealed class ShareTree : IDisposable
         Release(oldFolder);
     }
 
-    /// <summary>The number by which the guest knows a file: the file's own, marked where it is of another file system than the folder.</summary>
+    /// <summary>
+    /// The number by which the guest knows a file: the file's own, marked where it is of another file system than the folder.
+    /// </summary>
     internal ulong NumberOf(ulong device, ulong inode)
     {
         int index = _devices.IndexOf(device);
@@ -170,7 +174,9 @@ internal sealed class ShareTree : IDisposable
         return inode ^ ((ulong)index << 48);
     }
 
-    /// <summary>Takes over the order of file systems of another session, of which the first is the folder's own, whatever its number now.</summary>
+    /// <summary>
+    /// Takes over the order of file systems of another session, of which the first is the folder's own, whatever its number now.
+    /// </summary>
     internal void SetDevices(IReadOnlyList<ulong> devices)
     {
         _devices.RemoveRange(1, _devices.Count - 1);
@@ -208,7 +214,8 @@ internal sealed class ShareTree : IDisposable
     }
 
     private static ShareNode? Child(ShareNode folder, ReadOnlySpan<byte> name) =>
-        folder.Children is { } children && children.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out ShareNode? node) ? node : null;
+        folder.Children is { } children
+        && children.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out ShareNode? node) ? node : null;
 
     private static bool IsWithin(ShareNode node, ShareNode folder)
     {
@@ -232,7 +239,8 @@ internal sealed class ShareTree : IDisposable
         }
         names.Reverse();
         int error = start.Entry.FindBeneath(names.ToArray(), out entry);
-        if (error == 0) error = entry!.GetStatus(out HostFileStatus status) is int failed and not 0 ? failed : status.Identity == node.Identity ? 0 : Errno.ESTALE;
+        if (error == 0) error = entry!.GetStatus(out HostFileStatus status) is int failed and not 0 ? failed
+            : status.Identity == node.Identity ? 0 : Errno.ESTALE;
         if (error == 0)
         {
             Keep(node, entry!);

@@ -3,7 +3,9 @@ using Doppel.Host.Shares;
 
 namespace Doppel.Devices.Backends.Share;
 
-/// <summary>What names a file to the guest: type, version and number. The version is always zero, see docs/decisions/0014-sharing.md.</summary>
+/// <summary>
+/// What names a file to the guest: type, version and number. The version is always zero, see docs/decisions/0014-sharing.md.
+/// </summary>
 internal readonly record struct ShareQid(byte Type, ulong Path)
 {
     internal const int Size = 13;

@@ -8,10 +8,10 @@ using Doppel.Devices.Virtio.Queue;
 namespace Doppel.Devices.Virtio.Fs9p;
 
 /// <summary>
-/// The 9P transport device (virtio device 9; Linux, include/uapi/linux/virtio_9p.h): carries messages between the guest's file system and a
-/// <see cref="ShareServer"/>. Messages that need no disk are served inside the notification, which spares the guest two changes of threads for each;
-/// the others on a thread of the device's, and all of them while the host turns out to be slow. In deterministic time there is no thread.
-/// Thread contract: as <see cref="IVirtioDevice"/>; messages are served one after the other under the queue's lock.
+/// The 9P transport device (virtio device 9; Linux, include/uapi/linux/virtio_9p.h): carries messages between the guest's file system and
+/// a <see cref="ShareServer"/>. Messages that need no disk are served inside the notification, which spares the guest two changes of
+/// threads for each; the others on a thread of the device's, and all of them while the host turns out to be slow. In deterministic time
+/// there is no thread. Thread contract: as <see cref="IVirtioDevice"/>; messages are served one after the other under the queue's lock.
 /// </summary>
 public sealed class VirtioFs9p : IVirtioDevice
 {
@@ -23,7 +23,8 @@ public sealed class VirtioFs9p : IVirtioDevice
     // What Linux's driver counts on when it chooses the length of its messages.
     private const ushort QueueSize = 128;
 
-    // A message that is served on the vCPU's thread should cost it no more than a change of threads; after one that did, so many go to the thread.
+    // A message that is served on the vCPU's thread should cost it no more than a change of threads; after one that did, so many go to
+    // the thread.
     private const long QuickNs = 250_000;
     private const int QuickMessages = 16, SlowMessages = 64;
 
@@ -168,7 +169,8 @@ public sealed class VirtioFs9p : IVirtioDevice
         return true;
     }
 
-    // On a vCPU's thread, which has better things to do than to wait: for the lock, for a disk, or for the end of the other vCPUs' messages.
+    // On a vCPU's thread, which has better things to do than to wait: for the lock, for a disk, or for the end of the other vCPUs'
+    // messages.
     private bool TryServeHere(VirtQueue queue)
     {
         if (Volatile.Read(ref _patience) < 0)
