@@ -6,7 +6,7 @@ namespace Doppel.SystemTests;
 /// <summary><c>./doppel</c> in a tree that was never built.</summary>
 public sealed class FreshCloneTests
 {
-    [ToolFact("git")]
+    [ToolFact("git", "cc")]
     public async Task Doppel_StartedTwiceAtOnceInAFreshClone_BuildsOnceAndThenStartsAtOnce()
     {
         using TemporaryFolder folder = new();
@@ -16,6 +16,7 @@ public sealed class FreshCloneTests
         Assert.All(results, static r => Assert.Matches(@"^doppel \d", r.Output));
         Assert.Single(results.SelectMany(static r => r.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), static l => l.Contains("building", StringComparison.Ordinal));
         Assert.Single(Directory.GetDirectories(Path.Combine(folder.Path, "artifacts", "cli"), "app.*"));
+        Assert.True(File.Exists(Path.Combine(folder.Path, "artifacts", "cli", "current", "doppel-exec")), "there is no native client");
 
         (int status, _, string error) = await DoppelAsync(folder.Path);
         Assert.Equal((0, ""), (status, error));

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Doppel.Agent;
 
-/// <summary>Kinds of frames; docs/guest-agent.md describes them, guest/agent/agent.h has the same numbers.</summary>
+/// <summary>Kinds of frames; docs/guest-agent.md describes them, guest/agent/protocol.h has the same numbers.</summary>
 internal enum AgentFrameType : byte
 {
     Hello = 0x01,

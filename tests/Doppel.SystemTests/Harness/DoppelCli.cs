@@ -36,9 +36,12 @@ internal static class DoppelCli
     internal static Task<CliResult> RunAsync(string[] arguments, byte[] input) => RunAsync(arguments, input, state: null);
 
     /// <summary>Runs the command with a state folder of its own, so that it sees no machines but those.</summary>
-    internal static async Task<CliResult> RunAsync(string[] arguments, byte[] input, string? state)
+    internal static Task<CliResult> RunAsync(string[] arguments, byte[] input, string? state) => FinishAsync(Start(arguments, state), arguments, input);
+
+    /// <summary>Gives a process its input and waits for its end.</summary>
+    internal static async Task<CliResult> FinishAsync(Process started, string[] arguments, byte[] input)
     {
-        using Process process = Start(arguments, state);
+        using Process process = started;
         using CancellationTokenSource limit = new(s_patience);
         Task<byte[]> output = ReadAsync(process.StandardOutput.BaseStream), error = ReadAsync(process.StandardError.BaseStream);
         Task feed = FeedAsync(process.StandardInput.BaseStream, input);

@@ -26,6 +26,7 @@ internal static class Tool
         ["unshare"] = "util-linux",
         ["ip"] = "iproute2",
         ["/dev/net/tun"] = "kmod, then `modprobe tun`",
+        ["cc"] = "gcc, and libc6-dev",
         ["riscv64-linux-gnu-gcc"] = "gcc-riscv64-linux-gnu",
         [OpenSbiDynamic] = "opensbi",
         [OpenSbiJump] = "opensbi",
