@@ -44,25 +44,34 @@ internal sealed class RiscVVirtBoard : IDisposable
         _config = config;
         _connections = connections;
         _vcpus = new IRiscVVcpu[config.Cpus];
-        _memory = new GuestMemory(
-            new RamRegion(RiscVVirtMap.ResetRomBase, RiscVVirtMap.ResetRomSize, ReadOnly: true, "rom"),
-            new RamRegion(RiscVVirtMap.RamBase, config.MemoryBytes, ReadOnly: false, "ram"));
-        _time = BoardTime.Create(config.Time, CountTicks);
-        _plic = new Plic(Wires(MachineExternal, SupervisorExternal));
-        _uart = new Uart16550(_plic.CreateInput(RiscVVirtMap.Uart.Irq), _time, connections.Serial);
-        _console = new SbiConsole(_uart, connections.Serial);
-        AttachDevices();
-        _virtio = new VirtioSlots(config, connections, _memory, _time, (_bus, _plic));
-        _firmware = config.Firmware.IsBuiltin ? new SbiFirmware(new SbiPlatform(_memory, _console, OnPower)) : null;
-        EngineName = connections.Engine.Name;
-        RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, TimebaseHz = Aclint.FrequencyHz };
-        for (int i = 0; i < _vcpus.Length; i++) _vcpus[i] = connections.Engine.CreateVcpu(i, platform);
-        _vcpus[0].Save(ref _reset);
-        IReadOnlyList<int> pinned = BoardProcessors.PinnedOf(config.CpuShare);
-        _scheduler = _time is InstructionCountTime counted
-            ? new InstructionCountScheduler(_vcpus, counted, pinned) : new ThreadPerVcpuScheduler(_vcpus, pinned);
-        _processors = new BoardProcessors(config.CpuShare, _scheduler);
-        _scheduler.Failed = connections.Failed;
+        try
+        {
+            _memory = new GuestMemory(
+                new RamRegion(RiscVVirtMap.ResetRomBase, RiscVVirtMap.ResetRomSize, ReadOnly: true, "rom"),
+                new RamRegion(RiscVVirtMap.RamBase, config.MemoryBytes, ReadOnly: false, "ram"));
+            _time = BoardTime.Create(config.Time, CountTicks);
+            _plic = new Plic(Wires(MachineExternal, SupervisorExternal));
+            _uart = new Uart16550(_plic.CreateInput(RiscVVirtMap.Uart.Irq), _time, connections.Serial);
+            _console = new SbiConsole(_uart, connections.Serial);
+            AttachDevices();
+            _virtio = new VirtioSlots(config, connections, _memory, _time, (_bus, _plic));
+            _firmware = config.Firmware.IsBuiltin ? new SbiFirmware(new SbiPlatform(_memory, _console, OnPower)) : null;
+            EngineName = connections.Engine.Name;
+            RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, TimebaseHz = Aclint.FrequencyHz };
+            for (int i = 0; i < _vcpus.Length; i++) _vcpus[i] = connections.Engine.CreateVcpu(i, platform);
+            _vcpus[0].Save(ref _reset);
+            IReadOnlyList<int> pinned = BoardProcessors.PinnedOf(config.CpuShare);
+            _scheduler = _time is InstructionCountTime counted
+                ? new InstructionCountScheduler(_vcpus, counted, pinned) : new ThreadPerVcpuScheduler(_vcpus, pinned);
+            _processors = new BoardProcessors(config.CpuShare, _scheduler);
+            _scheduler.Failed = connections.Failed;
+        }
+        catch
+        {
+            // The host may refuse memory, threads or processors at any of these steps.
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Builds the board, loads the boot files and leaves the harts paused before their first instruction.</summary>
@@ -121,12 +130,12 @@ internal sealed class RiscVVirtBoard : IDisposable
     /// <summary>Ends the threads and gives all memory back.</summary>
     public void Dispose()
     {
-        _processors.Dispose();
-        _scheduler.Dispose();
-        _virtio.Dispose();
-        _time.Dispose();
-        foreach (IRiscVVcpu vcpu in _vcpus) vcpu.Dispose();
-        _memory.Dispose();
+        _processors?.Dispose();
+        _scheduler?.Dispose();
+        _virtio?.Dispose();
+        _time?.Dispose();
+        foreach (IRiscVVcpu? vcpu in _vcpus) vcpu?.Dispose();
+        _memory?.Dispose();
     }
 
     private ulong CountTicks()

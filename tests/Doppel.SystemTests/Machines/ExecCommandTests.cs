@@ -90,6 +90,8 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
         await tmux.KeyAsync("C-p");
         await tmux.KeyAsync("C-q");
         await tmux.WaitForAsync("doppel: detached", s_patience);
+        // What is typed before the terminal is as it was is nobody's.
+        await tmux.WaitForLineAsync("host>", s_patience);
         await tmux.TypeLineAsync("echo back");
         await tmux.WaitForLineAsync("back", s_patience);
         Assert.Contains("42", await _shed.DoAsync("logs", RunningMachine.Name), StringComparison.Ordinal);
