@@ -74,12 +74,12 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
         {
             case ColdKind.Taken: EmitTransfer(cold.Value, cold.Extra); break;
             case ColdKind.Budget:
-                Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
+                Asm.MovImm(Rcx, cold.Value);
                 Asm.JmpAbsolute(stubs.ExitBudget);
                 break;
             case ColdKind.Unlinked:
-                Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
-                Asm.StoreImm(4, Field(NativeFrame.ExitLinkAt), cold.Extra);
+                Asm.MovImm(Rcx, cold.Value);
+                Asm.MovImm(Rdx, cold.Extra);
                 Asm.JmpAbsolute(stubs.ExitLink);
                 break;
             case ColdKind.Interpret: EmitInterpret(cold.Value, cold.Extra); break;
@@ -350,7 +350,7 @@ internal class ControlEmitter(Assembler asm, ContextLayout layout, HomeMap homes
     private protected virtual void EmitInterpret(int offset, int before)
     {
         if (before != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, before);
-        Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), offset);
+        Asm.MovImm(Rcx, offset);
         Asm.JmpAbsolute(stubs.ExitInterpret);
     }
 }

@@ -11,7 +11,10 @@ internal sealed record Stubs
     /// <summary>Function (context, code) to <see cref="NativeExit"/>.</summary>
     internal nint Enter { get; private set; }
 
-    /// <summary>Exits by <see cref="NativeExit"/>; registers hold the slots. Those with an address take it in rax.</summary>
+    /// <summary>
+    /// Exits by <see cref="NativeExit"/>; registers hold the slots. Those with an address take it in rax, the others the offset on the code page in ecx,
+    /// and the number of a link in edx.
+    /// </summary>
     internal nint ExitBudget { get; private set; }
 
     internal nint ExitBudgetIndirect { get; private set; }
@@ -86,7 +89,7 @@ internal sealed record Stubs
             Asm.Align(16);
             nint entry = Asm.Here;
             foreach (Gpr saved in s_saved) Asm.Push(saved);
-            Asm.Mov(true, HomeMap.Context, Gpr.Rdi);
+            Asm.Lea(true, HomeMap.Context, new Mem(Gpr.Rdi, Layout.Base));
             Asm.Push(Field(NativeFrame.ReturnsAt));
             Asm.PushImm(-1);
             Asm.MovImm(Rax, noReturn);
@@ -107,6 +110,8 @@ internal sealed record Stubs
             Asm.Align(16);
             nint entry = Asm.Here;
             if (hasAddress) Asm.Store(8, Field(NativeFrame.ExitAddressAt), Rax);
+            else Asm.Store(4, Field(NativeFrame.ExitOffsetAt), Rcx);
+            if (reason == NativeExit.Link) Asm.Store(4, Field(NativeFrame.ExitLinkAt), Rdx);
             Asm.MovImm(Rax, (int)reason);
             Asm.Jmp(exit);
             return entry;
@@ -161,7 +166,7 @@ internal sealed record Stubs
             Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
             Asm.Bind(_goOnAway);
             Asm.Store(8, Field(NativeFrame.BudgetAt), HomeMap.Budget);
-            Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
+            Asm.Lea(true, Gpr.Rdi, new Mem(HomeMap.Context, -Layout.Base));
             Asm.Mov(false, Gpr.Rsi, Rax);
             Asm.Call(Field(NativeFrame.GoOnHelperAt));
             Asm.Test(true, Rax, Rax);
@@ -190,7 +195,7 @@ internal sealed record Stubs
             StoreHomes();
             Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
             Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
-            Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
+            Asm.Lea(true, Gpr.Rdi, new Mem(HomeMap.Context, -Layout.Base));
             Asm.Mov(true, Gpr.Rsi, Rax);
             Asm.Call(Field(NativeFrame.FillHelperAt));
             Asm.Pop(Rdx);
@@ -252,7 +257,7 @@ internal sealed record Stubs
             for (int i = 0; i < 14; i++) Asm.StoreXmm(true, new Mem(Gpr.Rsp, i * 8), (Xmm)(i + 2));
             Asm.Stmxcsr(Field(NativeFrame.GuestMxcsrAt));
             Asm.Ldmxcsr(Field(NativeFrame.HostMxcsrAt));
-            Asm.Mov(true, Gpr.Rdi, HomeMap.Context);
+            Asm.Lea(true, Gpr.Rdi, new Mem(HomeMap.Context, -Layout.Base));
             Asm.Mov(true, Gpr.Rsi, Rax);
             Asm.Call(Field(NativeFrame.FillHelperAt));
             Asm.Ldmxcsr(Field(NativeFrame.GuestMxcsrAt));

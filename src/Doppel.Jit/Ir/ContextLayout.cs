@@ -1,11 +1,14 @@
 namespace Doppel.Jit.Ir;
 
 /// <summary>
-/// What the compiler must know of the native context that generated code works on: byte offsets from its start. The guest's
+/// What the compiler must know of the native context that generated code works on: byte offsets from where the base register points. The guest's
 /// architecture fills this in. Slots below <see cref="FirstFloatSlot"/> hold 64-bit integers, the others 64-bit floating-point registers.
 /// </summary>
 internal sealed record ContextLayout
 {
+    /// <summary>Where the base register points, from the start of the context: the nearer a field is, the shorter the code that names it.</summary>
+    internal int Base { get; init; }
+
     /// <summary>Offset of each slot.</summary>
     internal required int[] SlotOffsets { get; init; }
 

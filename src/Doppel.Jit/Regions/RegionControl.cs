@@ -71,7 +71,7 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
     {
         EmitStored();
         if (before != 0) Asm.Op(Alu.Sub, true, HomeMap.Budget, before);
-        Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), offset);
+        Asm.MovImm(Rcx, offset);
         Asm.JmpAbsolute(_stubs.ExitInterpretStored);
     }
 
@@ -90,7 +90,7 @@ internal sealed class RegionControl(Assembler asm, ContextLayout layout, RegionE
             case ColdKind.Requick: EmitRequick(cold.Value, cold.Extra); break;
             case ColdKind.Budget when cold.State >= 0:
                 EmitStored();
-                Asm.StoreImm(4, Field(NativeFrame.ExitOffsetAt), cold.Value);
+                Asm.MovImm(Rcx, cold.Value);
                 Asm.JmpAbsolute(_stubs.ExitBudgetStored);
                 break;
             default: base.EmitColdCode(cold); break;

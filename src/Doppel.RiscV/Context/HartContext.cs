@@ -35,8 +35,8 @@ internal unsafe struct FetchEntry
 }
 
 /// <summary>
-/// What the fast paths of all engines work on, in native memory so that generated code can address it. The architectural state comes first;
-/// what follows is derived from it or belongs to the run loop, and is never saved.
+/// What the fast paths of all engines work on, in native memory so that generated code can address it. All but the architectural state is derived
+/// from it or belongs to the run loop, and is never saved. What generated code names most comes first, the integer registers right behind it.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct HartContext
@@ -46,6 +46,21 @@ internal unsafe struct HartContext
 
     /// <summary>Number of entries of one <see cref="FetchTlb"/>.</summary>
     internal const int FetchEntries = 256;
+
+    /// <summary>Modes that have tables of jumps of their own: U, S and M.</summary>
+    internal const int Modes = 3;
+
+    /// <summary>TLB for loads and stores in the current mode.</summary>
+    internal SoftTlbEntry* Tlb;
+
+    /// <summary>Mask that makes an address, shifted right by <see cref="TlbIndexShift"/>, the offset of its entry.</summary>
+    internal ulong TlbOffsetMask;
+
+    /// <summary>Guest-virtual address of the page that is being executed.</summary>
+    internal ulong CodePage;
+
+    /// <summary>Addresses of the tables that generated code looks jumps up in: for U, S and M-mode in the current address space.</summary>
+    internal fixed ulong JumpTables[Modes];
 
     internal RiscVState State;
 
@@ -61,20 +76,11 @@ internal unsafe struct HartContext
     /// <summary>Levels of the interrupt wires, with the bit numbers of mip, set by any thread.</summary>
     internal int Wires;
 
-    /// <summary>TLB for loads and stores in the current mode.</summary>
-    internal SoftTlbEntry* Tlb;
-
-    /// <summary>Mask that makes an address, shifted right by <see cref="TlbIndexShift"/>, the offset of its entry.</summary>
-    internal ulong TlbOffsetMask;
-
     /// <summary><see cref="Tlb"/> and <see cref="TlbOffsetMask"/> as they would be with mstatus.SUM clear, then with it set.</summary>
     internal fixed ulong TlbOfSum[4];
 
     /// <summary>TLB for instruction pages in the current mode.</summary>
     internal FetchEntry* FetchTlb;
-
-    /// <summary>Guest-virtual address of the page that is being executed.</summary>
-    internal ulong CodePage;
 
     /// <summary>Decoded instructions of the page that is being executed.</summary>
     internal DecodedInstruction* CodeInstructions;

@@ -11,8 +11,8 @@ namespace Doppel.RiscV.Translate;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct JitContext
 {
-    /// <summary>Modes that have jump caches of their own: U, S and M.</summary>
-    internal const int Modes = 3;
+    // Where the base register points: displacements that fit a byte then reach the first fields and the integer registers up to x25.
+    private const int Base = 128;
 
     internal HartContext Hart;
 
@@ -25,9 +25,6 @@ internal unsafe struct JitContext
     /// <summary>Non-zero if CBO.ZERO is allowed in the current mode.</summary>
     internal ulong ZeroReady;
 
-    /// <summary>Addresses of the jump cache of each mode in the current address space.</summary>
-    internal fixed ulong JumpTables[Modes];
-
     /// <summary>Epoch of the generated code that the hart runs, as <see cref="CodeEpochs"/> has it.</summary>
     internal ulong CodeEpoch;
 
@@ -36,16 +33,23 @@ internal unsafe struct JitContext
 
     internal NativeFrame Frame;
 
-    /// <summary>Offset of <see cref="ZeroReady"/>.</summary>
-    internal static int ZeroReadyOffset => sizeof(HartContext) + (2 * sizeof(ulong));
+    /// <summary>Place of <see cref="ZeroReady"/>.</summary>
+    internal static int ZeroReadyOffset
+    {
+        get
+        {
+            JitContext context;
+            return PlaceOf(&context, &context.ZeroReady);
+        }
+    }
 
-    /// <summary>Offset of frm.</summary>
+    /// <summary>Place of frm.</summary>
     internal static int RoundingModeOffset
     {
         get
         {
             JitContext context;
-            return OffsetOf(&context, &context.Hart.State.Frm);
+            return PlaceOf(&context, &context.Hart.State.Frm);
         }
     }
 
@@ -55,30 +59,31 @@ internal unsafe struct JitContext
         int[] slots = new int[64];
         for (int i = 0; i < 32; i++)
         {
-            slots[i] = OffsetOf(c, c->Hart.State.X + i);
-            slots[UnitBuilder.FirstFloat + i] = OffsetOf(c, c->Hart.State.F + i);
+            slots[i] = PlaceOf(c, c->Hart.State.X + i);
+            slots[UnitBuilder.FirstFloat + i] = PlaceOf(c, c->Hart.State.F + i);
         }
         SoftTlbEntry entry;
         return new ContextLayout
         {
+            Base = Base,
             SlotOffsets = slots,
             FirstFloatSlot = UnitBuilder.FirstFloat,
             PreferredSlots = options.Has(JitFeatures.Homes) ? s_preferred : [],
-            CodePage = OffsetOf(c, &c->Hart.CodePage),
-            TlbPointer = OffsetOf(c, &c->Hart.Tlb),
-            TlbOffsetMask = OffsetOf(c, &c->Hart.TlbOffsetMask),
+            CodePage = PlaceOf(c, &c->Hart.CodePage),
+            TlbPointer = PlaceOf(c, &c->Hart.Tlb),
+            TlbOffsetMask = PlaceOf(c, &c->Hart.TlbOffsetMask),
             TlbIndexShift = HartContext.TlbIndexShift,
             TlbReadTag = OffsetOf(&entry, &entry.ReadTag),
             TlbWriteTag = OffsetOf(&entry, &entry.WriteTag),
             TlbAddend = OffsetOf(&entry, &entry.Addend),
             TlbPhysical = OffsetOf(&entry, &entry.Gpa),
-            ReservationAddress = OffsetOf(c, &c->Hart.State.ReservationAddress),
-            ReservationValue = OffsetOf(c, &c->Hart.State.ReservationValue),
-            FloatReady = OffsetOf(c, &c->FloatReady),
-            AccruedFlags = OffsetOf(c, &c->Hart.State.Fflags),
-            RoundingMode = OffsetOf(c, &c->Hart.State.Frm),
-            Frame = OffsetOf(c, &c->Frame),
-            JumpTables = OffsetOf(c, c->JumpTables),
+            ReservationAddress = PlaceOf(c, &c->Hart.State.ReservationAddress),
+            ReservationValue = PlaceOf(c, &c->Hart.State.ReservationValue),
+            FloatReady = PlaceOf(c, &c->FloatReady),
+            AccruedFlags = PlaceOf(c, &c->Hart.State.Fflags),
+            RoundingMode = PlaceOf(c, &c->Hart.State.Frm),
+            Frame = PlaceOf(c, &c->Frame),
+            JumpTables = PlaceOf(c, c->Hart.JumpTables),
             Control = DescribeStatus(c),
             Shared = shared,
             Features = options.Compiler,
@@ -88,19 +93,22 @@ internal unsafe struct JitContext
     // sstatus. A change of MXR empties the TLBs.
     private static ControlWord DescribeStatus(JitContext* c) => new()
     {
-        Offset = OffsetOf(c, &c->Hart.State.Mstatus),
+        Offset = PlaceOf(c, &c->Hart.State.Mstatus),
         Visible = Mstatus.SupervisorView & ~Mstatus.Sd,
         Writable = (uint)(Mstatus.Sie | Mstatus.Spie | Mstatus.Spp | Mstatus.Fs | Mstatus.Sum | Mstatus.Mxr),
         Interpreted = (uint)Mstatus.Mxr,
         Enabling = (uint)Mstatus.Sie,
-        Attention = OffsetOf(c, &c->Hart.Attention),
-        Pending = (OffsetOf(c, &c->Hart.Wires), OffsetOf(c, &c->Hart.State.Mip)),
-        Enabled = OffsetOf(c, &c->Hart.State.Mie),
+        Attention = PlaceOf(c, &c->Hart.Attention),
+        Pending = (PlaceOf(c, &c->Hart.Wires), PlaceOf(c, &c->Hart.State.Mip)),
+        Enabled = PlaceOf(c, &c->Hart.State.Mie),
         Field = (uint)Mstatus.Fs,
-        ReadyWhenSet = OffsetOf(c, &c->RoundingReady),
+        ReadyWhenSet = PlaceOf(c, &c->RoundingReady),
         Selector = BitOperations.Log2(Mstatus.Sum),
-        Selection = OffsetOf(c, c->Hart.TlbOfSum),
+        Selection = PlaceOf(c, c->Hart.TlbOfSum),
     };
+
+    /// <summary>Place of a field, from where the base register points.</summary>
+    internal static int PlaceOf(JitContext* context, void* field) => OffsetOf(context, field) - Base;
 
     private static int OffsetOf(void* start, void* field) => (int)((byte*)field - (byte*)start);
 

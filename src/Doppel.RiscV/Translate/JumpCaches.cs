@@ -1,3 +1,4 @@
+using Doppel.RiscV.Context;
 using Doppel.RiscV.Mmu;
 
 namespace Doppel.RiscV.Translate;
@@ -27,7 +28,7 @@ internal sealed unsafe class JumpCaches(JitContext* context, JumpTable empty) : 
     {
         ForgetReturns();
         _space = space;
-        for (int mode = 0; mode < JitContext.Modes; mode++) context->JumpTables[mode] = (ulong)(_tables[TableOf(space, mode)] ?? empty).Entries;
+        for (int mode = 0; mode < HartContext.Modes; mode++) context->Hart.JumpTables[mode] = (ulong)(_tables[TableOf(space, mode)] ?? empty).Entries;
     }
 
     internal void Fill(int table, ulong address, nint code)

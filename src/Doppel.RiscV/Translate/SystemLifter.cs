@@ -91,6 +91,6 @@ internal sealed class SystemLifter(UnitBuilder builder)
             (0xF14, Offset(&s->Mhartid),    false, 0),
         ];
 #pragma warning restore IDE0055
-        int Offset(ulong* field) => (int)((byte*)field - (byte*)c);
+        int Offset(ulong* field) => JitContext.PlaceOf(c, field);
     }
 }
