@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Doppel.Jit.CodeCache;
 using Doppel.Jit.Ir;
 using Doppel.RiscV.Decode;
 
@@ -15,7 +16,7 @@ internal sealed class Lifter
     internal const int MaxInstructions = 192;
 
     // A quick translation is made of code that may run only once: longer ones take in more that never runs.
-    private const int MaxQuickInstructions = 64;
+    private const int MaxQuickInstructions = 32;
 
     private const int PageSize = 4096;
     private readonly UnitBuilder _builder;
@@ -26,6 +27,7 @@ internal sealed class Lifter
     private readonly JitOptions _options;
     private (ushort Half, ulong Page) _next;
     private TracePlan? _plan;
+    private CodePage? _others;
     private int _follow;
     private bool _lineEnds;
 
@@ -45,12 +47,15 @@ internal sealed class Lifter
     /// <param name="offset">Entry.</param>
     /// <param name="mode">Mode that the unit runs in.</param>
     /// <param name="next">First half-word and name of the page behind it in virtual addresses; zero names no page.</param>
+    /// <param name="others">Translations that there are of the page: where one begins, this one ends. Null to go on.</param>
     /// <param name="limit">Most guest instructions.</param>
-    internal IrUnit Lift(ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next, int limit = MaxQuickInstructions)
+    internal IrUnit Lift(
+        ReadOnlySpan<byte> page, int offset, int mode, (ushort Half, ulong Page) next, CodePage? others = null, int limit = MaxQuickInstructions)
     {
         _builder.Begin(_unit, offset, mode);
         _next = next;
         _plan = null;
+        _others = others;
         LiftLine(page, offset, Math.Min(limit, MaxQuickInstructions));
         return _unit;
     }
@@ -66,6 +71,7 @@ internal sealed class Lifter
         _builder.Begin(unit, at.Offset, at.Mode);
         _next = next;
         _plan = plan;
+        _others = null;
         plan.BeginLine(at.Offset);
         LiftLine(page, at.Offset, plan.MaxInstructions);
     }
@@ -75,7 +81,8 @@ internal sealed class Lifter
         _lineEnds = false;
         while (!_builder.IsClosed)
         {
-            if (_lineEnds || offset >= PageSize || _builder.Unit.GuestCount >= limit || _plan?.TryPass(offset, _builder.Unit.GuestCount) == false)
+            int count = _builder.Unit.GuestCount;
+            if (_lineEnds || offset >= PageSize || count >= limit || _plan?.TryPass(offset, count) == false || (count > 0 && IsTranslated(offset)))
             {
                 EndAt(offset);
                 break;
@@ -84,6 +91,9 @@ internal sealed class Lifter
         }
         _options.Tamper?.Invoke(_builder.Unit);
     }
+
+    // What follows a point that others jump to would otherwise be translated once more for each way to it.
+    private bool IsTranslated(int offset) => _others is not null && _others.TryFindQuick(offset, out _);
 
     // Ends the unit in front of an instruction. That is a jump of no instruction, so the count takes the one back that a jump adds.
     private void EndAt(int offset)

@@ -117,7 +117,7 @@ internal sealed unsafe class MachineCode : IDisposable
     internal nint Compile(TranslatedPage page, int offset, (ushort Half, ulong Page) next)
     {
         ReadOnlySpan<byte> bytes = BytesOf(page);
-        IrUnit unit = _lifter.Lift(bytes, offset, page.Mode, next);
+        IrUnit unit = _lifter.Lift(bytes, offset, page.Mode, next, page.Code);
         nint code = _cache.Compile(unit, page.Code);
         _observer?.Add(page, offset, unit.GuestCount, (code, CodeOf(code, _cache.LastBytes)), ("quick", _observer.Describe([unit], bytes)));
         return code;
@@ -156,7 +156,7 @@ internal sealed unsafe class MachineCode : IDisposable
         TranslatedPage page = request.Page;
         if (!page.Code.HasRegion(request.Offset))
         {
-            IrUnit unit = _lifter.Lift(BytesOf(page), request.Offset, page.Mode, request.Next, instructions);
+            IrUnit unit = _lifter.Lift(BytesOf(page), request.Offset, page.Mode, request.Next, null, instructions);
             return _cache.Compile(unit, new CodePage(page.Code.Key));
         }
         _regions.Cancel();
