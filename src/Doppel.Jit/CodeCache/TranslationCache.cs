@@ -24,8 +24,8 @@ internal sealed unsafe class TranslationCache : IDisposable
     private readonly ExecutableMemory _memory;
     private readonly Assembler _assembler = new();
     private readonly UnitCompiler _compiler;
-    private readonly List<Link> _links = [];
-    private readonly List<Link> _regionLinks = [];
+    private readonly LinkTable _links = new();
+    private readonly LinkTable _regionLinks = new();
     private readonly Dictionary<ulong, CodePage> _pages = [];
     private readonly CodeSpace _space;
     private readonly int _firstFree;
@@ -65,7 +65,7 @@ internal sealed unsafe class TranslationCache : IDisposable
     internal long GuestInstructions { get; private set; }
 
     /// <summary>Memory that describes the translations there are now: an estimate, from any thread.</summary>
-    internal long MetadataBytes => (_pages.Count * (long)CodePage.MetadataBytes) + ((_links.Count + _regionLinks.Count) * (long)Unsafe.SizeOf<Link>());
+    internal long MetadataBytes => (_pages.Count * (long)CodePage.MetadataBytes) + ((_links.Count + _regionLinks.Count) * (long)LinkTable.LinkBytes);
 
     /// <summary>Length of the unit that was compiled last.</summary>
     internal int LastBytes { get; private set; }
@@ -126,8 +126,8 @@ internal sealed unsafe class TranslationCache : IDisposable
         _assembler.Begin(_memory.Writable + _used, code, MaxUnitBytes);
         ReadOnlySpan<JumpSite> jumps = _compiler.Compile(unit, _links.Count);
         int length = _assembler.Position;
-        foreach (JumpSite jump in jumps) _links.Add(new Link(page, _used + jump.Site, jump.Target, jump.QuickOnly));
-        _used = (_used + length + 15) & ~15;
+        foreach (JumpSite jump in jumps) _links.Add(page, _used + jump.Site, jump);
+        _used = (_used + length + 7) & ~7;
         Units++;
         Bytes += length;
         GuestInstructions += unit.GuestCount;
@@ -141,7 +141,7 @@ internal sealed unsafe class TranslationCache : IDisposable
     internal nint Publish(CompiledRegion region, CodePage page)
     {
         int start = (int)(region.Code - _memory.Executable);
-        foreach (JumpSite jump in region.Jumps) _regionLinks.Add(new Link(page, start + jump.Site, jump.Target, jump.QuickOnly));
+        foreach (JumpSite jump in region.Jumps) _regionLinks.Add(page, start + jump.Site, jump);
         OptimisedRegions++;
         Bytes += region.Bytes;
         GuestInstructions += region.GuestCount;
@@ -154,14 +154,14 @@ internal sealed unsafe class TranslationCache : IDisposable
     /// <summary>Page and offset that an unlinked jump wants to go to, and whether only a quick translation will do.</summary>
     internal (CodePage Page, int Target, bool QuickOnly) TargetOf(int number)
     {
-        Link link = LinkOf(number);
-        return (link.Page, link.Target, link.QuickOnly);
+        ref readonly Link link = ref LinkOf(number);
+        return (link.Page, link.Offset, link.QuickOnly);
     }
 
     /// <summary>Lets a jump go straight to its target's code.</summary>
     internal void LinkJump(int number, nint code)
     {
-        Link link = LinkOf(number);
+        ref readonly Link link = ref LinkOf(number);
         int distance = (int)(code - (_memory.Executable + link.Site + 4));
         // SAFETY: the site was recorded when the unit that contains it was emitted into this mapping, and where threads share the cache it lies
         // within eight aligned bytes.
@@ -177,7 +177,7 @@ internal sealed unsafe class TranslationCache : IDisposable
     {
         nint site = _memory.Writable + (quick - _memory.Executable);
         int distance = (int)(code - BehindRedirection(quick));
-        // SAFETY: units begin at multiples of 16 with five bytes that do nothing; the store replaces these and keeps the three behind.
+        // SAFETY: units begin at multiples of 8 with five bytes that do nothing; the store replaces these and keeps the three behind.
         unsafe
         {
             ref ulong first = ref Unsafe.AsRef<ulong>((void*)site);
@@ -196,7 +196,5 @@ internal sealed unsafe class TranslationCache : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    private Link LinkOf(int number) => number >= RegionLinks ? _regionLinks[number - RegionLinks] : _links[number];
-
-    private readonly record struct Link(CodePage Page, int Site, int Target, bool QuickOnly);
+    private ref readonly Link LinkOf(int number) => ref number >= RegionLinks ? ref _regionLinks[number - RegionLinks] : ref _links[number];
 }
