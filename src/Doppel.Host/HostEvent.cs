@@ -19,24 +19,22 @@ public sealed unsafe class HostEvent : IDisposable
         _handle = new SafeFileHandle(fd, ownsHandle: true);
     }
 
+    /// <summary>What is readable while the event is set.</summary>
+    internal SafeFileHandle Handle => _handle;
+
     /// <summary>Sets the event; the waiting thread, or the next one, returns. Ignored after <see cref="Dispose"/>.</summary>
     public void Set()
     {
-        bool held = false;
         try
         {
-            _handle.DangerousAddRef(ref held);
+            using HeldDescriptor fd = new(_handle);
             ulong one = 1;
-            // SAFETY: the handle is held open by DangerousAddRef and the buffer is a local of eight bytes.
-            unsafe { _ = Interop.Write((int)_handle.DangerousGetHandle(), &one, sizeof(ulong)); }
+            // SAFETY: the descriptor is held open and the buffer is a local of eight bytes.
+            unsafe { _ = Interop.Write(fd.Value, &one, sizeof(ulong)); }
         }
         catch (ObjectDisposedException)
         {
             // Whoever disposed the event no longer waits for it.
-        }
-        finally
-        {
-            if (held) _handle.DangerousRelease();
         }
     }
 
@@ -45,39 +43,15 @@ public sealed unsafe class HostEvent : IDisposable
     /// <returns>True if the event was set, false after the timeout.</returns>
     public bool Wait(long timeoutNs)
     {
-        bool held = false;
-        try
+        using HeldDescriptor fd = new(_handle);
+        Interop.PollFd poll = new() { Fd = fd.Value, Events = Interop.PollIn };
+        Interop.TimeSpec timeout = new() { Seconds = timeoutNs / 1_000_000_000, Nanoseconds = timeoutNs % 1_000_000_000 };
+        ulong count;
+        // SAFETY: all pointers are to locals that outlive the calls; the descriptor is held open.
+        unsafe
         {
-            _handle.DangerousAddRef(ref held);
-            int fd = (int)_handle.DangerousGetHandle();
-            Interop.PollFd poll = new() { Fd = fd, Events = Interop.PollIn };
-            Interop.TimeSpec timeout = new() { Seconds = timeoutNs / 1_000_000_000, Nanoseconds = timeoutNs % 1_000_000_000 };
-            ulong count;
-            // SAFETY: all pointers are to locals that outlive the calls; the handle is held open.
-            unsafe
-            {
-                if (Interop.Ppoll(&poll, 1, timeoutNs < 0 ? null : &timeout, null) <= 0) return false;
-                return Interop.Read(fd, &count, sizeof(ulong)) == sizeof(ulong);
-            }
-        }
-        finally
-        {
-            if (held) _handle.DangerousRelease();
-        }
-    }
-
-    /// <summary>Does something with the descriptor, which is readable while the event is set, and is held open meanwhile.</summary>
-    internal int WithDescriptor(Func<int, int> action)
-    {
-        bool held = false;
-        try
-        {
-            _handle.DangerousAddRef(ref held);
-            return action((int)_handle.DangerousGetHandle());
-        }
-        finally
-        {
-            if (held) _handle.DangerousRelease();
+            if (Interop.Ppoll(&poll, 1, timeoutNs < 0 ? null : &timeout, null) <= 0) return false;
+            return Interop.Read(fd.Value, &count, sizeof(ulong)) == sizeof(ulong);
         }
     }
 

@@ -75,22 +75,17 @@ public sealed unsafe class HostPoller : IDisposable
     /// <summary>Ends the present wait, or the next one. Ignored after <see cref="Dispose"/>.</summary>
     public void Wake()
     {
-        bool held = false;
         try
         {
-            _wake.DangerousAddRef(ref held);
+            using HeldDescriptor fd = new(_wake);
             ulong one = 1;
             // Edge-triggered: each write is told once, so nobody needs to read the counter, which takes 2^64 writes to fill.
-            // SAFETY: the handle is held open and the buffer is a local of eight bytes.
-            unsafe { _ = Interop.Write((int)_wake.DangerousGetHandle(), &one, sizeof(ulong)); }
+            // SAFETY: the descriptor is held open and the buffer is a local of eight bytes.
+            unsafe { _ = Interop.Write(fd.Value, &one, sizeof(ulong)); }
         }
         catch (ObjectDisposedException)
         {
             // Whoever disposed the poller no longer waits.
-        }
-        finally
-        {
-            if (held) _wake.DangerousRelease();
         }
     }
 

@@ -60,18 +60,20 @@ public sealed unsafe class HostTap : IDisposable
     {
         uint flags = !checksum ? 0 : Interop.TunCsum | (tcp4 ? Interop.TunTso4 : 0) | (tcp6 ? Interop.TunTso6 : 0)
             | (tcp4 && tcp6 ? Interop.TunTsoEcn : 0) | (udp ? Interop.TunUso4 | Interop.TunUso6 : 0);
-        return WithHandle(fd => Interop.IoctlValue(fd, Interop.TunSetOffload, flags) == 0 ? 1 : -1) == 1;
+        using HeldDescriptor tap = new(_handle);
+        return Interop.IoctlValue(tap.Value, Interop.TunSetOffload, flags) == 0;
     }
 
     /// <summary>Reads one header and its frame.</summary>
     /// <returns>Bytes read; zero if nothing waits; negative if the interface is gone.</returns>
     public int Read(Span<byte> buffer)
     {
+        using HeldDescriptor tap = new(_handle);
         nint count;
-        // SAFETY: the buffer is pinned for the call, which writes no more than its length.
+        // SAFETY: the buffer is pinned for the call, which writes no more than its length; the descriptor is held open.
         unsafe
         {
-            fixed (byte* p = buffer) count = Transfer(p, buffer.Length, write: false);
+            fixed (byte* p = buffer) count = Interop.Read(tap.Value, p, (nuint)buffer.Length);
         }
         if (count >= 0) return (int)count;
         return Marshal.GetLastPInvokeError() is Interop.EAGAIN or Interop.EINTR or Interop.EIO ? 0 : -1;
@@ -80,10 +82,11 @@ public sealed unsafe class HostTap : IDisposable
     /// <summary>Writes one header and its frame; false if the host does not take it, as while the interface is down.</summary>
     public bool Write(ReadOnlySpan<byte> packet)
     {
-        // SAFETY: the packet is pinned for the call, which reads no more than its length.
+        using HeldDescriptor tap = new(_handle);
+        // SAFETY: the packet is pinned for the call, which reads no more than its length; the descriptor is held open.
         unsafe
         {
-            fixed (byte* p = packet) return Transfer(p, packet.Length, write: true) == packet.Length;
+            fixed (byte* p = packet) return Interop.Write(tap.Value, p, (nuint)packet.Length) == packet.Length;
         }
     }
 
@@ -91,48 +94,17 @@ public sealed unsafe class HostTap : IDisposable
     /// <returns>False if the event was set; it is still set.</returns>
     public bool WaitReadable(HostEvent stop)
     {
+        using HeldDescriptor tap = new(_handle), end = new(stop.Handle);
         Interop.PollFd* polls = stackalloc Interop.PollFd[2];
-        return stop.WithDescriptor(stopFd => WithHandle(fd =>
-        {
-            polls[0] = new Interop.PollFd { Fd = fd, Events = Interop.PollIn };
-            polls[1] = new Interop.PollFd { Fd = stopFd, Events = Interop.PollIn };
-            // SAFETY: both entries are locals of the caller's frame, which outlives the call; both descriptors are held open.
-            unsafe { _ = Interop.Ppoll(polls, 2, null, null); }
-            return polls[1].Revents == 0 ? 1 : 0;
-        })) == 1;
+        polls[0] = new Interop.PollFd { Fd = tap.Value, Events = Interop.PollIn };
+        polls[1] = new Interop.PollFd { Fd = end.Value, Events = Interop.PollIn };
+        // SAFETY: both entries are locals, and both descriptors are held open.
+        unsafe { _ = Interop.Ppoll(polls, 2, null, null); }
+        return polls[1].Revents == 0;
     }
 
     /// <summary>Closes the interface; one that was created here is gone.</summary>
     public void Dispose() => _handle.Dispose();
-
-    private nint Transfer(byte* buffer, int length, bool write)
-    {
-        bool held = false;
-        try
-        {
-            _handle.DangerousAddRef(ref held);
-            int fd = (int)_handle.DangerousGetHandle();
-            return write ? Interop.Write(fd, buffer, (nuint)length) : Interop.Read(fd, buffer, (nuint)length);
-        }
-        finally
-        {
-            if (held) _handle.DangerousRelease();
-        }
-    }
-
-    private int WithHandle(Func<int, int> action)
-    {
-        bool held = false;
-        try
-        {
-            _handle.DangerousAddRef(ref held);
-            return action((int)_handle.DangerousGetHandle());
-        }
-        finally
-        {
-            if (held) _handle.DangerousRelease();
-        }
-    }
 
     private static HostException Explain(int errno, string name)
     {
