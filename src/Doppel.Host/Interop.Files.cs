@@ -15,7 +15,7 @@ internal static unsafe partial class Interop
     internal const int AtEmptyPath = 0x1000;
     internal const int FcntlGetFlags = 3, FcntlSetFlags = 4;
     internal const int ReadNoWait = 8;
-    internal const ushort TypeMask = 0xF000, RegularType = 0x8000;
+    internal const ushort TypeMask = 0xF000, RegularType = 0x8000, SocketFileType = 0xC000;
     internal const int Eintr = 4, Ewouldblock = 11, Eopnotsupp = 95;
 
     /// <summary>O_DIRECT, which is not the same number everywhere.</summary>

@@ -80,6 +80,43 @@ public sealed class SwitchTests : IDisposable
     }
 
     [Fact]
+    public void Path_OfAnEmptyFileOrAnotherProgramsSocket_IsRefusedAndLeft()
+    {
+        string file = Path.Combine(_folder.FullName, "empty"), busy = Path.Combine(_folder.FullName, "busy");
+        File.WriteAllText(file, "");
+        using Socket stranger = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        stranger.Bind(new UnixDomainSocketEndPoint(busy));
+        stranger.Listen();
+        IOException empty = Assert.ThrowsAny<IOException>(() => new SwitchNetBackend(file, static _ => { }));
+        IOException taken = Assert.ThrowsAny<IOException>(() => new SwitchNetBackend(busy, static _ => { }));
+        Assert.All([empty, taken], static e => Assert.Contains("no switch of Doppel's", e.Message, StringComparison.Ordinal));
+        Assert.True(File.Exists(file));
+        using Socket client = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(busy));
+    }
+
+    [Fact]
+    public void Addresses_OneMachineMakesUpThousands_OthersAreStillLearned()
+    {
+        Machine[] m = [Connect(1), Connect(2), Connect(3)];
+        Meet(m);
+        byte[] frame = NetGuest.Frame(m[0].Mac, 60, 1);
+        for (ulong i = 0; i < 5000; i++)
+        {
+            new MacAddress(0x0600_0000_0000 + i).Write(frame.AsSpan(6));
+            m[2].Cable.Transmit(frame, default);
+        }
+        // Whatever the switch has learned of a newcomer, frames for it do not go to the machine that has filled the table.
+        Machine late = Connect(4);
+        Meet([m[0], m[2], late]);
+        byte[] secret = m[0].Send(late.Mac, 500);
+        Assert.True(late.Got(secret), "the frame did not arrive");
+        m[0].Send(MacAddress.Broadcast, 70);
+        Assert.True(SpinWait.SpinUntil(() => m[2].Frames.Any(static f => f.Bytes.Length == 70), s_patience), "the broadcast did not arrive");
+        Assert.DoesNotContain(m[2].Frames, f => f.Bytes.AsSpan().SequenceEqual(secret));
+    }
+
+    [Fact]
     public void Garbage_FromAStranger_HarmsNobody()
     {
         Machine[] m = [Connect(1), Connect(2)];

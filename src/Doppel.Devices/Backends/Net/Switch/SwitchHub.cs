@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Net.Switch;
 
@@ -10,7 +11,9 @@ namespace Doppel.Devices.Backends.Net.Switch;
 /// </summary>
 internal sealed class SwitchHub : IDisposable
 {
-    private const int MaxPorts = 256, MaxAddresses = 4096;
+    private const int MaxPorts = 256;
+    // A machine may be a bridge for others, but one that makes addresses up must not fill the table for all.
+    private const int MaxAddressesPerPort = 256;
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(20);
 
     private readonly Lock _gate = new();
@@ -41,8 +44,7 @@ internal sealed class SwitchHub : IDisposable
         Socket listener = SwitchWire.CreateSocket();
         try
         {
-            // What is left of a switch that died: nobody else may listen without the lock.
-            if (File.Exists(path) && new FileInfo(path).Length == 0) File.Delete(path);
+            if (IsLeftOver(path)) File.Delete(path);
             listener.Bind(new UnixDomainSocketEndPoint(path));
             listener.Listen(MaxPorts);
             return new SwitchHub(lockFile, listener, path);
@@ -51,6 +53,8 @@ internal sealed class SwitchHub : IDisposable
         {
             listener.Dispose();
             lockFile.Dispose();
+            if (e is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
+                throw new IOException("something is there that is no switch of Doppel's; give another path", e);
             if (e is SocketException) throw new IOException(e.Message, e);
             throw;
         }
@@ -69,6 +73,23 @@ internal sealed class SwitchHub : IDisposable
         foreach (Port port in ports) Close(port.Socket);
         foreach (Port port in ports) port.Thread?.Join();
         _lock.Dispose();
+    }
+
+    // True for what a switch that died has left: a socket on which nobody listens any more.
+    private static bool IsLeftOver(string path)
+    {
+        if (!HostFileKind.IsSocket(path)) return false;
+        using Socket probe = SwitchWire.CreateSocket();
+        probe.Blocking = false;
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return false;
+        }
+        catch (SocketException e)
+        {
+            return e.SocketErrorCode == SocketError.ConnectionRefused;
+        }
     }
 
     private static FileStream? TryLock(string path)
@@ -150,7 +171,7 @@ internal sealed class SwitchHub : IDisposable
         Port[] ports;
         lock (_gate)
         {
-            if (!source.IsGroup && (_addresses.ContainsKey(source) || _addresses.Count < MaxAddresses)) _addresses[source] = from;
+            if (!source.IsGroup) Learn(source, from);
             known = to.IsGroup ? null : _addresses.GetValueOrDefault(to);
             ports = _ports;
         }
@@ -165,6 +186,16 @@ internal sealed class SwitchHub : IDisposable
         }
     }
 
+    // A machine that moves to another port, or is two, is where it was heard last. The lock is held.
+    private void Learn(MacAddress source, Port port)
+    {
+        bool known = _addresses.TryGetValue(source, out Port? before);
+        if (before == port || port.Addresses >= MaxAddressesPerPort) return;
+        if (known) before!.Addresses--;
+        port.Addresses++;
+        _addresses[source] = port;
+    }
+
     private sealed class Port(Socket socket)
     {
         private readonly Lock _gate = new();
@@ -172,6 +203,9 @@ internal sealed class SwitchHub : IDisposable
         internal Socket Socket { get; } = socket;
 
         internal Thread? Thread { get; set; }
+
+        /// <summary>How many addresses are behind it; the switch's lock guards it.</summary>
+        internal int Addresses { get; set; }
 
         // A connection that is over is noticed by the thread that reads from it.
         internal void Send(ReadOnlySpan<byte> packet, TimeSpan patience)
