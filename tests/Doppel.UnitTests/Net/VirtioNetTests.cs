@@ -223,12 +223,15 @@ public sealed class VirtioNetTests
     }
 
     [Fact]
-    public void Filter_Vlans_PassWhenAdded()
+    public void Filter_Vlans_PassWhenAddedOrPromiscuous()
     {
         using NetGuest guest = new(Filtering);
         guest.Post(30, 1600);
         byte[] tagged = NetGuest.Frame(NetGuest.Mac, 100);
         BinaryPrimitives.WriteUInt32BigEndian(tagged.AsSpan(12), 0x8100_0000 | 0x2000 | 77);
+        guest.Give(tagged);
+        Assert.NotNull(guest.Receive());
+        Assert.Equal((byte)0, guest.Command(0, 0, 0));
         guest.Give(tagged);
         Assert.Null(guest.Receive());
         Assert.Equal((byte)0, guest.Command(2, 0, 77, 0));

@@ -12,13 +12,15 @@ internal static class NetFilter
     private const int TypeOffset = 12, TagOffset = 14;
     private const ushort VlanType = 0x8100, VlanMask = 0xFFF;
 
-    /// <summary>True if the frame is to be handed over.</summary>
-    internal static bool Passes(VirtioNetState state, ReadOnlySpan<byte> frame) => PassesVlan(state, frame) && PassesAddress(state, MacAddress.Read(frame));
+    /// <summary>
+    /// True if the frame is to be handed over. In promiscuous mode that is all frames, those of other virtual LANs included (section 5.1.6.5.1).
+    /// </summary>
+    internal static bool Passes(VirtioNetState state, ReadOnlySpan<byte> frame)
+        => (state.Mode & NetReceiveMode.Promiscuous) != 0 || (PassesVlan(state, frame) && PassesAddress(state, MacAddress.Read(frame)));
 
     private static bool PassesAddress(VirtioNetState state, MacAddress to)
     {
         NetReceiveMode mode = state.Mode;
-        if ((mode & NetReceiveMode.Promiscuous) != 0) return true;
         if (to == MacAddress.Broadcast) return (mode & NetReceiveMode.NoBroadcast) == 0;
         if (to.IsGroup)
         {
