@@ -174,8 +174,16 @@ public sealed unsafe class HostSocket : IDisposable
         return HostSocketErrors.FromErrno(errno);
     }
 
-    /// <summary>Sends small pieces at once: whoever wrote them has already decided how to cut the stream.</summary>
-    public void SetNoDelay() => SetOption(Interop.IpprotoTcp, Interop.TcpNoDelay, 1);
+    /// <summary>
+    /// Makes a TCP socket fit to carry on another's stream: small pieces go at once, since whoever wrote them has decided how to cut it; urgent
+    /// bytes stay in their place; and a peer that is gone without a word is noticed, in hours, also by those who only wait.
+    /// </summary>
+    public void SetStreamOptions()
+    {
+        SetOption(Interop.IpprotoTcp, Interop.TcpNoDelay, 1);
+        SetOption(Interop.SolSocket, Interop.SoOobInline, 1);
+        SetOption(Interop.SolSocket, Interop.SoKeepAlive, 1);
+    }
 
     /// <summary>Lets the peer see a reset, and not an end, when the socket is closed.</summary>
     public void ResetOnClose()

@@ -9,7 +9,7 @@ internal static unsafe partial class Interop
     internal const int AfInet = 2, AfInet6 = 10;
     internal const int SockStream = 1, SockDgram = 2, SockNonblock = 0x800, SockCloexec = 0x80000;
     internal const int IpprotoIcmp = 1, IpprotoTcp = 6, IpprotoIcmp6 = 58, IpprotoIp6 = 41;
-    internal const int SolSocket = 1, SoReuseAddr = 2, SoError = 4, SoSndbuf = 7, SoRcvbuf = 8, SoLinger = 13;
+    internal const int SolSocket = 1, SoReuseAddr = 2, SoError = 4, SoSndbuf = 7, SoRcvbuf = 8, SoKeepAlive = 9, SoOobInline = 10, SoLinger = 13;
     internal const int TcpNoDelay = 1, Ipv6V6Only = 26;
     internal const int MsgNoSignal = 0x4000;
     internal const int ShutWrite = 1;

@@ -66,6 +66,13 @@ public readonly record struct IpAddress(UInt128 Bits)
 /// <summary>An address and a port; the scope tells the interface of a link-local IPv6 address, else zero.</summary>
 public readonly record struct IpEndpoint(IpAddress Address, ushort Port, uint Scope = 0)
 {
+    /// <summary>Converts from the class library's address, with its scope.</summary>
+    public static IpEndpoint From(IPAddress address, ushort port)
+    {
+        IpAddress value = IpAddress.From(address);
+        return new(value, port, value.IsV4 ? 0 : (uint)address.ScopeId);
+    }
+
     /// <summary>Bytes of the C library's largest Internet socket address.</summary>
     internal const int SockAddrBytes = 28;
 

@@ -33,7 +33,7 @@ internal static class NetworkOpener
 
     private static INetBackend OpenBackend(NetworkConfig network, Action<string> log) => network.Kind switch
     {
-        NetworkKind.Tap => new TapNetBackend(network.InterfaceName),
+        NetworkKind.Tap => new TapNetBackend(network.InterfaceName, log),
         _ => new SwitchNetBackend(network.SocketPath!, log),
     };
 

@@ -15,7 +15,7 @@ public sealed record NetImpairmentOptions
     /// <summary>Part of the frames that arrive twice, 0 to 1.</summary>
     public double Duplicate { get; init; }
 
-    /// <summary>Part of the frames that skip the delay and so overtake others, 0 to 1.</summary>
+    /// <summary>Part of the frames that skip the delay and so overtake others, 0 to 1; nothing without a delay.</summary>
     public double Reorder { get; init; }
 
     /// <summary>Bits per second in each direction; zero for no limit.</summary>

@@ -9,6 +9,7 @@ namespace Doppel.Devices.Backends.Net;
 public sealed class TapNetBackend : INetBackend
 {
     private readonly HostTap _tap;
+    private readonly Action<string> _log;
     private readonly HostEvent _stop = new();
     private readonly HostEvent _ready = new();
     private readonly byte[] _packet = new byte[VnetHeader.MaxFrame + VnetHeader.Size];
@@ -19,9 +20,11 @@ public sealed class TapNetBackend : INetBackend
 
     /// <summary>Opens the interface.</summary>
     /// <param name="name">Its name; <c>%d</c> in it stands for a free number.</param>
+    /// <param name="log">Receives one line when the interface goes away.</param>
     /// <exception cref="IOException">The host does not let us; the message says what to type.</exception>
-    public TapNetBackend(string name)
+    public TapNetBackend(string name, Action<string> log)
     {
+        _log = log;
         _tap = HostTap.Open(name);
         _takesUdp = _tap.TrySetOffloads(checksum: true, tcp4: true, tcp6: true, udp: true);
         _tap.TrySetOffloads(checksum: false, tcp4: false, tcp6: false, udp: false);
@@ -81,7 +84,11 @@ public sealed class TapNetBackend : INetBackend
             int count;
             while (!_stopping && (count = _tap.Read(packet)) != 0)
             {
-                if (count < 0) return;
+                if (count < 0)
+                {
+                    _log($"--network tap,ifname={Name}: somebody has deleted the interface; the guest's cable leads nowhere");
+                    return;
+                }
                 Deliver(packet.AsSpan(0, count));
             }
         }

@@ -92,6 +92,23 @@ public sealed class KernelSocketTests
         Assert.Equal(0, await first.ReceiveAsync(buffer).WaitAsync(s_patience));
     }
 
+    [Fact]
+    public async Task UrgentByte_OfTheServer_StaysInItsPlace()
+    {
+        using TcpListener listener = Listen();
+        using Network network = new(new UserNetworkOptions());
+        using Socket guest = network.Open();
+        await guest.ConnectAsync(new IPEndPoint(s_host, Port(listener)));
+        using Socket server = await listener.AcceptSocketAsync();
+        server.Send("ab"u8);
+        server.Send("c"u8, SocketFlags.OutOfBand);
+        server.Send("de"u8);
+        server.Shutdown(SocketShutdown.Send);
+        using NetworkStream stream = new(guest);
+        using StreamReader reader = new(stream);
+        Assert.Equal("abcde", await reader.ReadToEndAsync().WaitAsync(s_patience));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(1472)]
@@ -140,6 +157,63 @@ public sealed class KernelSocketTests
         Task send = PatternServer.SendAsync(client, 3, 10_000_000).ContinueWith(_ => client.Shutdown(SocketShutdown.Send), TaskScheduler.Default);
         Assert.Equal("", await PatternServer.CheckAsync(guest, 3, 10_000_000).WaitAsync(s_patience));
         await send;
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:0:8080")]
+    [InlineData("[::1]:0:8080")]
+    public async Task PublishedTcp_WhileTheNetworkRuns_OpensAndCloses(string text)
+    {
+        Assert.True(PublishedPort.TryParse(text, out PublishedPort? port, out _));
+        using Network network = new(new UserNetworkOptions());
+        using Socket listener = network.Open();
+        listener.Bind(new IPEndPoint(IPAddress.Any, 8080));
+        listener.Listen();
+        PublishedPort opened = network.Backend.Publish(port);
+        Assert.Equal(opened, Assert.Single(network.Backend.Published));
+        IPEndPoint place = new(port.HostAddress, opened.HostPort);
+        using Socket client = new(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp), late = new(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(place);
+        using Socket guest = await listener.AcceptAsync().WaitAsync(s_patience);
+
+        Assert.True(network.Backend.Unpublish(opened));
+
+        Assert.Empty(network.Backend.Published);
+        Assert.False(network.Backend.Unpublish(opened));
+        SocketException e = await Assert.ThrowsAsync<SocketException>(async () => await late.ConnectAsync(place));
+        Assert.Equal(SocketError.ConnectionRefused, e.SocketErrorCode);
+        await client.SendAsync("still"u8.ToArray());
+        Assert.Equal(5, await guest.ReceiveAsync(new byte[10]).WaitAsync(s_patience));
+    }
+
+    [Fact]
+    public async Task PublishedUdp_WhileTheNetworkRuns_ClosesWithItsClients()
+    {
+        Assert.True(PublishedPort.TryParse("0:5353/udp", out PublishedPort? port, out _));
+        using Network network = new(new UserNetworkOptions());
+        using Socket guest = network.Open(type: SocketType.Dgram);
+        guest.Bind(new IPEndPoint(IPAddress.Any, 5353));
+        PublishedPort opened = network.Backend.Publish(port);
+        Task<string> asked = AskAsync(opened.HostPort, "first");
+        SocketReceiveFromResult at = await guest.ReceiveFromAsync(new byte[10], new IPEndPoint(IPAddress.Any, 0)).WaitAsync(s_patience);
+        await guest.SendToAsync("again"u8.ToArray(), at.RemoteEndPoint);
+        Assert.Equal("again", await asked);
+        Assert.True(network.Backend.Unpublish(opened));
+        // The same port is free again, and its old client is forgotten.
+        Assert.Equal(opened, network.Backend.Publish(opened));
+        asked = AskAsync(opened.HostPort, "more");
+        at = await guest.ReceiveFromAsync(new byte[10], new IPEndPoint(IPAddress.Any, 0)).WaitAsync(s_patience);
+        await guest.SendToAsync("and more"u8.ToArray(), at.RemoteEndPoint);
+        Assert.Equal("and more", await asked);
+    }
+
+    [Fact]
+    public void Publish_AfterTheEnd_IsRefused()
+    {
+        Assert.True(PublishedPort.TryParse("0:80", out PublishedPort? port, out _));
+        Network network = new(new UserNetworkOptions());
+        network.Dispose();
+        Assert.ThrowsAny<IOException>(() => network.Backend.Publish(port));
     }
 
     [Fact]

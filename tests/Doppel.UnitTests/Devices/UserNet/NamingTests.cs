@@ -58,6 +58,43 @@ public sealed class NamingTests
     }
 
     [Fact]
+    public void Query_FirstResolverCanNotAnswer_TheSecondIsAskedAtOnce()
+    {
+        using FakeResolver first = new() { Code = 2 }, second = new();
+        using StackBench bench = new(new UserNetworkOptions { Resolvers = [first.Endpoint, second.Endpoint] });
+        Assert.EndsWith("C0000207", Convert.ToHexString(Ask(bench, Query(7, "example.org", 1))), StringComparison.Ordinal);
+        Assert.Equal((1, 1), (first.Asked, second.Asked));
+    }
+
+    [Fact]
+    public void Query_NoResolverCanAnswer_TheGuestHearsWhy()
+    {
+        using FakeResolver first = new() { Code = 2 }, second = new() { Code = 5 };
+        using StackBench bench = new(new UserNetworkOptions { Resolvers = [first.Endpoint, second.Endpoint] });
+        Assert.Equal(5, Ask(bench, Query(7, "example.org", 1))[3] & 15);
+        Assert.Equal((1, 1), (first.Asked, second.Asked));
+    }
+
+    [Fact]
+    public void Query_UnknownNameOfOurDomain_IsNotAskedOutside()
+    {
+        using FakeResolver resolver = new();
+        using StackBench bench = new(new UserNetworkOptions { Resolvers = [resolver.Endpoint] });
+        Assert.Equal(3, Ask(bench, Query(7, "printer.doppel.internal", 1))[3] & 15);
+        Assert.Equal(0, resolver.Asked);
+    }
+
+    [Fact]
+    public void AllowList_LabelWithADotInside_IsAnotherName()
+    {
+        using FakeResolver resolver = new();
+        using StackBench bench = new(new UserNetworkOptions { Resolvers = [resolver.Endpoint], Allow = [Rule("*.example.org")] });
+        byte[] query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 14, .. "secret.example"u8, 3, .. "org"u8, 0, 0, 1, 0, 1];
+        Assert.Equal(5, Ask(bench, query)[3] & 15);
+        Assert.Equal(0, resolver.Asked);
+    }
+
+    [Fact]
     public void AllowList_OtherNames_AreNotEvenAsked()
     {
         using FakeResolver resolver = new();
@@ -143,6 +180,21 @@ public sealed class NamingTests
             HostResolvers.Parse(["# nameserver 1.1.1.1", "search example.org", "nameserver 192.0.2.53", "nameserver\t2001:db8::53", "nameserver nonsense"]).Select(static s => s.ToString()));
 
     [Fact]
+    public void ResolvConf_LinkToAFileThatIsReplaced_IsReadAgain()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("doppel-test-");
+        string target = Path.Combine(folder.FullName, "target"), link = Path.Combine(folder.FullName, "resolv.conf");
+        File.WriteAllText(target, "nameserver 192.0.2.1\n");
+        File.CreateSymbolicLink(link, target);
+        HostResolvers resolvers = new(link);
+        Assert.Equal("192.0.2.1:53", Assert.Single(resolvers.Servers(0)).ToString());
+        File.WriteAllText(target, "nameserver 192.0.2.2\n");
+        Assert.Equal("192.0.2.2:53", Assert.Single(resolvers.Servers(6_000_000_000)).ToString());
+        folder.Delete(recursive: true);
+        Assert.Equal("127.0.0.1:53", Assert.Single(resolvers.Servers(12_000_000_000)).ToString());
+    }
+
+    [Fact]
     public async Task LongAnswer_OverTcp_ComesThroughAKernelsSocket()
     {
         using FakeResolver resolver = new();
@@ -193,6 +245,9 @@ public sealed class NamingTests
 
         internal int Asked { get; private set; }
 
+        /// <summary>Says this instead of an address, if it is not zero.</summary>
+        internal byte Code { get; init; }
+
         public void Dispose()
         {
             _datagrams.Dispose();
@@ -230,8 +285,9 @@ public sealed class NamingTests
                     SocketReceiveFromResult at = await _datagrams.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0));
                     Asked++;
                     buffer[2] |= 0x80;
-                    buffer[7] = 1;
-                    byte[] record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7];
+                    buffer[3] = Code;
+                    buffer[7] = (byte)(Code == 0 ? 1 : 0);
+                    byte[] record = Code == 0 ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7] : [];
                     await _datagrams.SendToAsync((byte[])[.. buffer.AsSpan(0, at.ReceivedBytes), .. record], at.RemoteEndPoint);
                 }
             }

@@ -31,7 +31,7 @@ internal sealed class StackBench : INetReceiver, IDisposable
     /// <summary>What the guest has received, oldest first.</summary>
     internal Queue<(byte[] Bytes, NetOffload Offload)> Received { get; } = new();
 
-    internal IEnumerable<IpEndpoint> Published => _publishers.Select(static p => p.Endpoint);
+    internal IEnumerable<PublishedPort> Published => _publishers.Select(static p => p.Port);
 
     /// <summary>False to give the network no buffers.</summary>
     internal bool HasBuffers { get; set; } = true;

@@ -39,7 +39,7 @@ public sealed record PublishedPort(IPAddress HostAddress, ushort HostPort, ushor
     /// <inheritdoc/>
     public override string ToString() => $"{new IPEndPoint(HostAddress, HostPort)}:{GuestPort}{(IsUdp ? UdpEnding : "")}";
 
-    internal IpEndpoint HostEndpoint => new(IpAddress.From(HostAddress), HostPort);
+    internal IpEndpoint HostEndpoint => IpEndpoint.From(HostAddress, HostPort);
 
     private static bool TryParsePort(string text, out ushort port) => ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port);
 }

@@ -21,17 +21,16 @@ internal sealed class Publisher : ISocketOwner, IDisposable
     private StackContext? _context;
     private TcpTable? _tcp;
     private UdpTable? _udp;
+    private ulong? _token;
+    private bool _mayHaveMore;
 
     private Publisher(PublishedPort port, HostSocket socket)
     {
-        _port = port;
+        _port = port with { HostPort = socket.LocalEndpoint.Port };
         _socket = socket;
-        Endpoint = socket.LocalEndpoint;
     }
 
-    /// <summary>What is listened on.</summary>
-    internal IpEndpoint Endpoint { get; }
-
+    /// <summary>What is published, with the port that the host chose.</summary>
     internal PublishedPort Port => _port;
 
     /// <summary>Listens.</summary>
@@ -52,7 +51,7 @@ internal sealed class Publisher : ISocketOwner, IDisposable
         _context = context;
         _tcp = tcp;
         _udp = udp;
-        context.Sockets.TryAdd(_socket, this);
+        _token = context.Sockets.TryAdd(_socket, this);
     }
 
     public void SocketReady(bool readable, bool writable)
@@ -65,8 +64,8 @@ internal sealed class Publisher : ISocketOwner, IDisposable
     /// <summary>Goes on where <see cref="SocketReady"/> stopped because the guest gave no buffers or there was much to do.</summary>
     internal void Resume() => SocketReady(readable: true, writable: false);
 
-    /// <summary>True if clients may wait that no event will tell of.</summary>
-    internal bool MayHaveMore { get; private set; }
+    /// <summary>True if clients may wait that no event will tell of, and there is room for one.</summary>
+    internal bool CanGoOn => _mayHaveMore && (_port.IsUdp || !_tcp!.IsFull);
 
     /// <summary>Forgets a client that has been quiet.</summary>
     internal void Removed(UdpFlow flow)
@@ -74,7 +73,13 @@ internal sealed class Publisher : ISocketOwner, IDisposable
         if (flow.Client is { } client && _clients.TryGetValue(client, out UdpFlow? known) && known == flow) _clients.Remove(client);
     }
 
-    public void Dispose() => _socket.Dispose();
+    /// <summary>Closes the port; a client's UDP exchange ends with it, its TCP connection does not.</summary>
+    public void Dispose()
+    {
+        foreach (UdpFlow flow in _clients.Values.ToArray()) _udp!.Remove(flow);
+        if (_token is { } token) _context!.Sockets.Remove(token);
+        _socket.Dispose();
+    }
 
     private static string Explain(PublishedPort port, HostSocketError error) => error switch
     {
@@ -94,24 +99,24 @@ internal sealed class Publisher : ISocketOwner, IDisposable
         {
             if (_tcp!.IsFull || _socket.TryAccept(out IpEndpoint client) is not { } socket)
             {
-                MayHaveMore = _tcp.IsFull;
+                _mayHaveMore = _tcp.IsFull;
                 return;
             }
             bool opened = ChooseKey(client, k => _tcp.Contains(k)) is { } key && _tcp.TryOpen(key, c => HostTcpRemote.TryAdopt(_context!, socket, c));
             if (!opened) socket.Dispose();
         }
-        MayHaveMore = true;
+        _mayHaveMore = true;
     }
 
     private void Receive()
     {
         for (int i = 0; i < MostAtOnce; i++)
         {
-            MayHaveMore = true;
+            _mayHaveMore = true;
             if (!_context!.Link.IsReady) return;
             Span<byte> room = UdpOutput.Begin(_context.Link, v4: true)[..LargestDatagram];
             int count = _socket.ReceiveFrom(room, out IpEndpoint client, out HostSocketError error);
-            MayHaveMore = error == HostSocketError.None;
+            _mayHaveMore = error == HostSocketError.None;
             if (error != HostSocketError.None) return;
             if (!_clients.TryGetValue(client, out UdpFlow? flow))
             {

@@ -30,13 +30,13 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
     private readonly Dhcp4Server _dhcp4;
     private readonly Dhcp6Server _dhcp6;
     private readonly Reassembler _reassembler = new();
-    private readonly IReadOnlyList<Publisher> _publishers;
+    private readonly List<Publisher> _publishers = [];
 
     internal UserNetwork(UserNetworkOptions options, SocketLoop sockets, IReadOnlyList<Publisher> publishers)
     {
         AddressPlan plan = options.ToPlan();
         _context = new StackContext(plan, sockets);
-        _policy = new EgressPolicy(plan, options.Allow, options.Restrict);
+        _policy = new EgressPolicy(plan, options.Allow, options.Restrict, options.ReachesHost);
         _dns = new DnsForwarder(_context, _policy, new HostResolvers(options.Resolvers), options.HostName);
         _tcp = new TcpTable(_context, this);
         _udp = new UdpTable(_context, this);
@@ -46,12 +46,11 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
         _dhcp4 = new Dhcp4Server(_context, options.HostName);
         _dhcp6 = new Dhcp6Server(_context);
         _context.Link.Resolve = address => Resolve(address);
-        _publishers = publishers;
-        foreach (Publisher publisher in publishers)
+        _udp.Removed = flow =>
         {
-            publisher.Start(_context, _tcp, _udp);
-            _udp.Removed += publisher.Removed;
-        }
+            foreach (Publisher publisher in _publishers) publisher.Removed(flow);
+        };
+        foreach (Publisher publisher in publishers) Add(publisher);
     }
 
     internal StackContext Context => _context;
@@ -63,7 +62,23 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
     internal DnsForwarder Dns => _dns;
 
     /// <summary>True if there is something to do that neither a socket nor a timer will tell of.</summary>
-    internal bool HasWork => _tcp.HasWork || _udp.HasWork || (_context.Link.IsReady && _publishers.Any(static p => p.MayHaveMore));
+    internal bool HasWork => _tcp.HasWork || _udp.HasWork || (_context.Link.IsReady && _publishers.Any(static p => p.CanGoOn));
+
+    /// <summary>Lets clients of a port in.</summary>
+    internal void Add(Publisher publisher)
+    {
+        _publishers.Add(publisher);
+        publisher.Start(_context, _tcp, _udp);
+    }
+
+    /// <summary>Closes a port to new clients. False if it is not published.</summary>
+    internal bool Remove(PublishedPort port)
+    {
+        if (_publishers.Find(p => p.Port == port) is not { } publisher) return false;
+        publisher.Dispose();
+        _publishers.Remove(publisher);
+        return true;
+    }
 
     /// <summary>Takes a frame of the guest.</summary>
     internal void Input(ReadOnlySpan<byte> frame, in NetOffload offload)
@@ -98,7 +113,7 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
         }
         foreach (Publisher publisher in _publishers)
         {
-            if (publisher.MayHaveMore && _context.Link.IsReady) publisher.Resume();
+            if (publisher.CanGoOn && _context.Link.IsReady) publisher.Resume();
         }
         _tcp.Pump();
         _udp.Pump();
@@ -120,7 +135,7 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
         if (_context.Plan.IsDns(destination.Address))
         {
             error = HostSocketError.Refused;
-            return destination.Port == Naming.Dns.Port ? new DnsTcpService(_dns, connection) : null;
+            return destination.Port == Naming.Dns.Port ? _dns.TryOpenStream(connection) : null;
         }
         return _policy.TryRoute(destination, _context.NowNs, out IpEndpoint target, out error)
             ? HostTcpRemote.TryConnect(_context, target, connection, out error) : null;

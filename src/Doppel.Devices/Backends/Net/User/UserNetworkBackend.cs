@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Net.User.Link;
 using Doppel.Host;
@@ -19,10 +20,14 @@ public sealed class UserNetworkBackend : INetBackend
     private readonly MachineTimer _timer;
     private readonly SocketLoop _sockets = new();
     private readonly FrameRing _frames = new();
+    private readonly ConcurrentQueue<Action> _requests = new();
+    private readonly Lock _gate = new();
     private readonly SemaphoreSlim _room = new(0);
     private readonly UserNetwork _network;
     private readonly Thread _thread;
     private readonly int _mtu;
+    private volatile IReadOnlyList<PublishedPort> _published;
+    private bool _attached;
     private long _armedNs = long.MaxValue;
     private int _sleeping;
     private int _waitsForRoom;
@@ -51,14 +56,14 @@ public sealed class UserNetworkBackend : INetBackend
             _sockets.Dispose();
             throw;
         }
-        Published = [.. publishers.Select(static p => p.Port with { HostPort = p.Endpoint.Port })];
+        _published = [.. publishers.Select(static p => p.Port)];
         _network = new UserNetwork(options, _sockets, publishers);
         _timer = time.CreateTimer(TimerDue);
         _thread = new Thread(Loop) { IsBackground = true, Name = "doppel-usernet" };
     }
 
-    /// <summary>What is published, with the ports that the host chose.</summary>
-    public IReadOnlyList<PublishedPort> Published { get; }
+    /// <summary>What is published, with the ports that the host chose. From any thread.</summary>
+    public IReadOnlyList<PublishedPort> Published => _published;
 
     /// <inheritdoc/>
     public NetCapabilities Capabilities => NetCapabilities.All with { Mtu = _mtu };
@@ -67,7 +72,38 @@ public sealed class UserNetworkBackend : INetBackend
     public void Attach(INetReceiver device)
     {
         _network.Context.Link.Attach(device);
+        lock (_gate) _attached = true;
         _thread.Start();
+    }
+
+    /// <summary>Opens one more port. From any thread.</summary>
+    /// <returns>The port, with the number that the host chose where it was to.</returns>
+    /// <exception cref="HostException">It can not be published; the message says why and what to do.</exception>
+    public PublishedPort Publish(PublishedPort port)
+    {
+        Publisher publisher = Publisher.Listen(port);
+        bool done = TryDo(() =>
+        {
+            _network.Add(publisher);
+            _published = [.. _published, publisher.Port];
+        });
+        if (done) return publisher.Port;
+        publisher.Dispose();
+        throw new HostException($"Cannot publish {port}: the network has ended");
+    }
+
+    /// <summary>Closes a port to new clients; connections that are open stay so. From any thread.</summary>
+    /// <param name="port">One of <see cref="Published"/>.</param>
+    /// <returns>False if it is not published.</returns>
+    public bool Unpublish(PublishedPort port)
+    {
+        bool found = false;
+        TryDo(() =>
+        {
+            found = _network.Remove(port);
+            _published = [.. _published.Where(p => p != port)];
+        });
+        return found;
     }
 
     /// <inheritdoc/>
@@ -97,13 +133,39 @@ public sealed class UserNetworkBackend : INetBackend
     /// <summary>Ends all connections and closes the published ports.</summary>
     public void Dispose()
     {
-        if (_stopped) return;
-        _stopped = true;
+        lock (_gate)
+        {
+            if (_stopped) return;
+            _stopped = true;
+        }
         _timer.Disarm();
         _sockets.Wake();
         if (_thread.ThreadState.HasFlag(ThreadState.Unstarted)) Close();
         else _thread.Join();
         _room.Dispose();
+    }
+
+    // Has the loop do something, and waits until that is done. False if the loop has ended, or is about to.
+    private bool TryDo(Action action)
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            if (_stopped) return false;
+            if (!_attached)
+            {
+                action();
+                return true;
+            }
+            _requests.Enqueue(() =>
+            {
+                action();
+                done.SetResult();
+            });
+        }
+        Wake();
+        done.Task.GetAwaiter().GetResult();
+        return true;
     }
 
     private void TimerDue()
@@ -125,6 +187,7 @@ public sealed class UserNetworkBackend : INetBackend
         {
             _network.Context.NowNs = _time.NowNs;
             _network.Context.Link.Refresh();
+            TakeRequests();
             TakeFrames();
             _receiveReady = false;
             _network.Pump();
@@ -132,6 +195,11 @@ public sealed class UserNetworkBackend : INetBackend
             Wait();
         }
         Close();
+    }
+
+    private void TakeRequests()
+    {
+        while (_requests.TryDequeue(out Action? request)) request();
     }
 
     private void TakeFrames()
@@ -159,13 +227,14 @@ public sealed class UserNetworkBackend : INetBackend
     {
         Volatile.Write(ref _sleeping, 1);
         Interlocked.MemoryBarrier();
-        bool busy = !_frames.IsEmpty || _receiveReady || _network.HasWork || _stopped;
+        bool busy = !_frames.IsEmpty || !_requests.IsEmpty || _receiveReady || _network.HasWork || _stopped;
         _sockets.Wait(busy ? 0 : -1);
         Volatile.Write(ref _sleeping, 0);
     }
 
     private void Close()
     {
+        TakeRequests();
         _network.Dispose();
         _sockets.Dispose();
     }

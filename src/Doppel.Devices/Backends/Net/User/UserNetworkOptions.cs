@@ -53,6 +53,9 @@ public sealed record UserNetworkOptions
     /// <summary>True to let the guest reach nothing, not even the host; published ports still lead in.</summary>
     public bool Restrict { get; init; }
 
+    /// <summary>False to keep the host's loopback out of reach unless <see cref="Allow"/> names it.</summary>
+    public bool ReachesHost { get; init; } = true;
+
     /// <summary>The name servers to ask; null for those that the host asks.</summary>
     public IReadOnlyList<IPEndPoint>? Resolvers { get; init; }
 

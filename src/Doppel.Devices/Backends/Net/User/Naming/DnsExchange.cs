@@ -112,7 +112,9 @@ internal sealed class DnsExchange : ISocketOwner
             int count = socket.Receive(scratch, out HostSocketError error);
             if (error == HostSocketError.WouldBlock) return true;
             if (error != HostSocketError.None) return false;
-            if (DnsMessage.Answers(scratch.AsSpan(0, count), Query, Question)) Finish(scratch.AsSpan(0, count));
+            if (!DnsMessage.Answers(scratch.AsSpan(0, count), Query, Question)) continue;
+            if (ShouldAskOthers(scratch)) return false;
+            Finish(scratch.AsSpan(0, count));
         }
         return true;
     }
@@ -135,11 +137,14 @@ internal sealed class DnsExchange : ISocketOwner
             if (error != HostSocketError.None || count == 0) return false;
             _received += count;
             if (_received < wanted || wanted == Prefix) continue;
-            if (!DnsMessage.Answers(_answer.AsSpan(Prefix, wanted - Prefix), Query, Question)) return false;
+            if (!DnsMessage.Answers(_answer.AsSpan(Prefix, wanted - Prefix), Query, Question) || ShouldAskOthers(_answer.AsSpan(Prefix))) return false;
             Finish(_answer.AsSpan(Prefix, wanted - Prefix));
         }
         return true;
     }
+
+    // As the C library's resolver does; what the last one says goes to the guest.
+    private bool ShouldAskOthers(ReadOnlySpan<byte> response) => DnsMessage.IsRefusal(response) && _tries < _servers.Count;
 
     private void Finish(Span<byte> response)
     {

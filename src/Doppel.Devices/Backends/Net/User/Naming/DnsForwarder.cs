@@ -1,6 +1,7 @@
 using Doppel.Devices.Backends.Net.User.Link;
 using Doppel.Devices.Backends.Net.User.Packets;
 using Doppel.Devices.Backends.Net.User.Policy;
+using Doppel.Devices.Backends.Net.User.Tcp;
 using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Net.User.Naming;
@@ -22,6 +23,7 @@ internal sealed class DnsForwarder
     internal const string Domain = "doppel.internal";
 
     private const int MostPending = 256;
+    private const int MostStreams = 64;
 
     private readonly StackContext _context;
     private readonly EgressPolicy _policy;
@@ -54,6 +56,17 @@ internal sealed class DnsForwarder
 
     internal int Pending => _pending.Count;
 
+    /// <summary>The guest's TCP connections to here; each holds some memory.</summary>
+    internal int Streams { get; set; }
+
+    /// <summary>The far end of a TCP connection to the name server; null if the guest has too many (RFC 7766, 6.2.2 lets servers limit them).</summary>
+    internal DnsTcpService? TryOpenStream(TcpConnection connection)
+    {
+        if (Streams >= MostStreams) return null;
+        Streams++;
+        return new DnsTcpService(this, connection);
+    }
+
     /// <summary>Takes a query of the guest.</summary>
     /// <param name="message">The query.</param>
     /// <param name="overTcp">True to ask the resolvers over TCP too, because the answer may be long.</param>
@@ -73,6 +86,10 @@ internal sealed class DnsForwarder
         {
             IpAddress? address = question.Type == Dns.TypeA ? own.V4 : question.Type == Dns.TypeAaaa ? own.V6 : null;
             client.Answer(DnsMessage.Answer(message, question, address));
+        }
+        else if (question.Name.EndsWith($".{Domain}", StringComparison.Ordinal))
+        {
+            client.Answer(DnsMessage.Fail(message, question.End, Dns.NameError));
         }
         else if (!_policy.MayResolve(question.Name))
         {

@@ -10,12 +10,12 @@ internal static class Dns
     internal const ushort Port = 53;
     internal const ushort TypeA = 1, TypeAaaa = 28, ClassIn = 1;
     internal const int HeaderLength = 12;
-    internal const byte NoError = 0, FormatError = 1, ServerFailure = 2, NotImplemented = 4, Refused = 5;
+    internal const byte NoError = 0, FormatError = 1, ServerFailure = 2, NameError = 3, NotImplemented = 4, Refused = 5;
     internal const int LongestMessage = 65535;
 }
 
 /// <summary>The question of a query.</summary>
-/// <param name="Name">The name in small letters, without the last dot; a character that names do not have is kept as it is.</param>
+/// <param name="Name">The name in small letters, without the last dot. A dot inside of a label parts nothing, and stands as its number.</param>
 /// <param name="Type">What is asked for.</param>
 /// <param name="End">Where the question ends in the message.</param>
 internal readonly record struct DnsQuestion(string Name, ushort Type, int End)
@@ -34,7 +34,12 @@ internal readonly record struct DnsQuestion(string Name, ushort Type, int End)
             if (length == 0) break;
             if (at + length > message.Length || name.Length + length > 255) return false;
             if (name.Length > 0) name.Append('.');
-            foreach (byte c in message.Slice(at, length)) name.Append(char.ToLowerInvariant((char)c));
+            foreach (byte c in message.Slice(at, length))
+            {
+                // Its number, as in a zone's file (RFC 1035, 5.1).
+                if (c is (byte)'.' or (byte)'\\') name.Append(c == '.' ? "\\046" : "\\092");
+                else name.Append(char.ToLowerInvariant((char)c));
+            }
             at += length;
         }
         if (at + 4 > message.Length || BinaryPrimitives.ReadUInt16BigEndian(message[(at + 2)..]) != Dns.ClassIn) return false;
@@ -58,6 +63,9 @@ internal static class DnsMessage
     internal static bool Answers(ReadOnlySpan<byte> response, ReadOnlySpan<byte> query, DnsQuestion question)
         => response.Length >= Dns.HeaderLength && IsResponse(response) && response[..2].SequenceEqual(query[..2])
             && DnsQuestion.TryRead(response, out DnsQuestion echoed) && echoed == question;
+
+    /// <summary>True if a resolver says that it can not answer, which another one may.</summary>
+    internal static bool IsRefusal(ReadOnlySpan<byte> response) => (response[3] & 15) is Dns.ServerFailure or Dns.NotImplemented or Dns.Refused;
 
     /// <summary>Writes an answer without records: a query's header and question with a response code.</summary>
     internal static byte[] Fail(ReadOnlySpan<byte> query, int end, byte code)

@@ -10,10 +10,11 @@ namespace Doppel.Devices.Backends.Net.User.Naming;
 internal sealed class DnsTcpService(DnsForwarder forwarder, TcpConnection connection) : ITcpRemote, IDnsClient
 {
     private const int Prefix = sizeof(ushort);
-    private const int MostAnswers = 16;
+    // Each may be 64 KiB long.
+    private const int MostAnswers = 8;
 
     private readonly Queue<byte[]> _answers = new();
-    private readonly byte[] _query = new byte[Prefix + Dns.LongestMessage];
+    private byte[] _query = new byte[512];
     private int _queryLength;
     private int _answerSent;
     private int _asked;
@@ -29,6 +30,7 @@ internal sealed class DnsTcpService(DnsForwarder forwarder, TcpConnection connec
         while (total < data.Length && _asked + _answers.Count < MostAnswers)
         {
             int wanted = _queryLength < Prefix ? Prefix : Prefix + BinaryPrimitives.ReadUInt16BigEndian(_query);
+            if (wanted > _query.Length) Array.Resize(ref _query, wanted);
             int count = Math.Min(wanted - _queryLength, data.Length - total);
             data.Slice(total, count).CopyTo(_query.AsSpan(_queryLength));
             _queryLength += count;
@@ -64,7 +66,11 @@ internal sealed class DnsTcpService(DnsForwarder forwarder, TcpConnection connec
         return RemoteRead.Data;
     }
 
-    public void Close(bool reset) => _closed = true;
+    public void Close(bool reset)
+    {
+        _closed = true;
+        forwarder.Streams--;
+    }
 
     public void Answer(ReadOnlySpan<byte> message)
     {

@@ -4,8 +4,8 @@ using Doppel.Host;
 namespace Doppel.Devices.Backends.Net.User.Naming;
 
 /// <summary>
-/// The name servers that the host asks (resolv.conf(5)), read again when the file has changed: laptops change networks.
-/// Thread contract: the event loop's thread.
+/// The name servers that the host asks (resolv.conf(5)), looked up again from time to time: laptops change networks. The file is often a link
+/// to one that somebody replaces, so its own times tell nothing. Thread contract: the event loop's thread.
 /// </summary>
 internal sealed class HostResolvers
 {
@@ -13,27 +13,28 @@ internal sealed class HostResolvers
     private const int Most = 3;
     private const long LookAgainNs = 5_000_000_000;
 
-    private readonly bool _fixed;
+    private readonly string? _path;
     private IReadOnlyList<IpEndpoint> _servers = [];
-    private DateTime _written;
     private long _lookedNs = long.MinValue;
 
+    /// <summary>Asks servers that are given, or those of the host.</summary>
     internal HostResolvers(IReadOnlyList<IPEndPoint>? servers)
     {
-        _fixed = servers is not null;
-        if (servers is not null) _servers = [.. servers.Select(static s => ToEndpoint(s.Address, (ushort)s.Port))];
+        _path = servers is null ? FilePath : null;
+        if (servers is not null) _servers = [.. servers.Select(static s => IpEndpoint.From(s.Address, (ushort)s.Port))];
     }
+
+    /// <summary>Asks the servers that a file names.</summary>
+    internal HostResolvers(string path) => _path = path;
 
     /// <summary>The servers in the order in which they are to be asked.</summary>
     internal IReadOnlyList<IpEndpoint> Servers(long nowNs)
     {
-        if (_fixed || (_lookedNs != long.MinValue && nowNs - _lookedNs < LookAgainNs)) return _servers;
+        if (_path is null || (_lookedNs != long.MinValue && nowNs - _lookedNs < LookAgainNs)) return _servers;
         _lookedNs = nowNs;
         try
         {
-            DateTime written = File.GetLastWriteTimeUtc(FilePath);
-            if (written != _written) _servers = Parse(File.ReadLines(FilePath));
-            _written = written;
+            _servers = Parse(File.ReadLines(_path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -50,14 +51,8 @@ internal sealed class HostResolvers
         {
             string[] words = line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
             if (words.Length >= 2 && words[0] == "nameserver" && servers.Count < Most && IPAddress.TryParse(words[1], out IPAddress? address))
-                servers.Add(ToEndpoint(address, Dns.Port));
+                servers.Add(IpEndpoint.From(address, Dns.Port));
         }
-        return servers.Count > 0 ? servers : [ToEndpoint(IPAddress.Loopback, Dns.Port)];
-    }
-
-    private static IpEndpoint ToEndpoint(IPAddress address, ushort port)
-    {
-        IpAddress value = IpAddress.From(address);
-        return new(value, port, value.IsV4 ? 0 : (uint)address.ScopeId);
+        return servers.Count > 0 ? servers : [IpEndpoint.From(IPAddress.Loopback, Dns.Port)];
     }
 }

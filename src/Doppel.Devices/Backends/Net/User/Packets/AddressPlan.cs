@@ -28,6 +28,9 @@ internal sealed record AddressPlan
     /// <summary>IPv6 networks of one link have prefixes of 64 bits (RFC 4291, 2.5.1).</summary>
     internal static int PrefixLength6 => 64;
 
+    /// <summary>Addresses of one link share this prefix (RFC 4291, 2.5.6).</summary>
+    internal static int LinkLocalPrefix6 => 10;
+
     /// <summary>The router's link-local address, which advertisements come from (RFC 4861, 4.2): interface identifier 2, as the host has.</summary>
     internal static IpAddress Router6 => new(((UInt128)0xfe80 << 112) | 2);
 
@@ -55,7 +58,7 @@ internal sealed record AddressPlan
 
     internal bool IsHost(IpAddress address) => address == Host4 || (HasV6 && (address == Host6 || address == Router6));
 
-    internal static bool IsLinkLocal6(IpAddress address) => address.IsWithin(Router6, 10);
+    internal static bool IsLinkLocal6(IpAddress address) => address.IsWithin(Router6, LinkLocalPrefix6);
 }
 
 /// <summary>The four numbers that tell one TCP connection or UDP exchange from all others on the guest's network.</summary>

@@ -7,7 +7,11 @@ namespace Doppel.Devices.Backends.Net.User.Policy;
 /// Where the guest may go, and what its addresses stand for on the host's network. Rules with names hold for the addresses that the guest
 /// was told for them, for as long as it may use those. Thread contract: the event loop's thread.
 /// </summary>
-internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> rules, bool restrict)
+/// <param name="plan">The guest's network.</param>
+/// <param name="rules">Where it may go; empty for everywhere.</param>
+/// <param name="restrict">True if it may go nowhere.</param>
+/// <param name="hostIsOpen">True if the host is among "everywhere"; else it has to be named.</param>
+internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> rules, bool restrict, bool hostIsOpen = true)
 {
     private const int MostLearned = 4096;
     // Programs keep addresses for longer than their lifetime says.
@@ -31,11 +35,8 @@ internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> r
         {
             error = HostSocketError.HostUnreachable;
         }
-        else if (IpScope.IsLinkLocal4(destination.Address) && !IsAllowedByAddress(destination))
-        {
-            error = HostSocketError.AccessDenied;
-        }
-        if (error == HostSocketError.None && !AllowsAll && !IsAllowed(destination, nowNs)) error = HostSocketError.AccessDenied;
+        bool open = AllowsAll && SetApart(destination.Address) is null;
+        if (error == HostSocketError.None && !open && !IsAllowed(destination, nowNs)) error = HostSocketError.AccessDenied;
         return error == HostSocketError.None;
     }
 
@@ -50,7 +51,7 @@ internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> r
     internal void Learn(string name, IpAddress address, uint lifetimeSeconds, long nowNs)
     {
         // A name outside must not open the way to the host or to the virtual network itself.
-        if (AllowsAll || plan.IsOnLink(address) || IpScope.IsNeverRouted(address) || IpScope.IsLinkLocal4(address)) return;
+        if (plan.IsOnLink(address) || IpScope.IsNeverRouted(address) || SetApart(address) is not null) return;
         for (int i = 0; i < rules.Count; i++)
         {
             if (rules[i].MatchesName(name)) Learn(address, i, nowNs + (Math.Min(lifetimeSeconds, 86400) * SecondNs) + GraceNs, nowNs);
@@ -87,12 +88,24 @@ internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> r
         return false;
     }
 
+    // Who allows a large block, 10.0.0.0/8 or 0.0.0.0/0, does not mean what lies apart in it: the host's own services, a cloud's credentials.
     private bool IsAllowedByAddress(IpEndpoint destination)
     {
+        (IpAddress Block, int Prefix)? apart = SetApart(destination.Address);
         foreach (EgressRule rule in rules)
         {
-            if (rule.MatchesAddress(destination.Address) && rule.MatchesPort(destination.Port)) return true;
+            if (!rule.MatchesAddress(destination.Address) || !rule.MatchesPort(destination.Port)) continue;
+            if (apart is not { } block || rule.LiesWithin(block.Block, block.Prefix)) return true;
         }
         return false;
+    }
+
+    // The block of addresses that only a rule about nothing else opens.
+    private (IpAddress Block, int Prefix)? SetApart(IpAddress address)
+    {
+        if (!plan.IsHost(address)) return IpScope.SetApart(address);
+        if (hostIsOpen && AllowsAll) return null;
+        if (address.IsV4) return (plan.Network4, plan.PrefixLength4);
+        return AddressPlan.IsLinkLocal6(address) ? (AddressPlan.Router6, AddressPlan.LinkLocalPrefix6) : (plan.Network6, AddressPlan.PrefixLength6);
     }
 }

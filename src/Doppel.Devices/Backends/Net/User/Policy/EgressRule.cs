@@ -52,6 +52,9 @@ public sealed class EgressRule
 
     internal bool MatchesAddress(IpAddress address) => _name is null && address.IsWithin(_block, _prefix);
 
+    /// <summary>True if all addresses that the rule means are of a block.</summary>
+    internal bool LiesWithin(IpAddress block, int prefix) => _name is null && _prefix >= prefix && _block.IsWithin(block, prefix);
+
     /// <summary>True if a name, in small letters and without the last dot, is one that the rule means.</summary>
     internal bool MatchesName(string name) => _name is { } own
         && (own.StartsWith("*.", StringComparison.Ordinal) ? name.EndsWith(own[1..], StringComparison.Ordinal) : name == own);

@@ -22,8 +22,14 @@ internal static class IpScope
         ((UInt128)0xff00 << 112, 8), // multicast
     ];
 
-    // Routers must not forward these (RFC 3927, 2.7); a cloud's metadata service, with the host's credentials, lives there.
-    private static readonly (uint Block, int Prefix) s_linkLocal4 = (0xa9fe_0000, 16);
+    // Where clouds tell a host its credentials. Routers must not forward link-local addresses in any case (RFC 3927, 2.7).
+    private static readonly (IpAddress Block, int Prefix)[] s_setApart =
+    [
+        (IpAddress.FromV4(0xa9fe_0000), 16),               // 169.254.0.0/16: link-local; nearly all clouds
+        (IpAddress.FromV4(0x6464_64c8), 32),               // 100.100.100.200: Alibaba
+        (new((UInt128)0xfd00_0ec2 << 96), 32),             // fd00:ec2::/32: Amazon
+        (new(((UInt128)0xfd20_00ce << 96) | 0x254), 128),  // fd20:ce::254: Google
+    ];
 
     /// <summary>True for addresses that name nothing outside of the host itself.</summary>
     internal static bool IsNeverRouted(IpAddress address)
@@ -43,6 +49,13 @@ internal static class IpScope
         return false;
     }
 
-    /// <summary>True for addresses that are passed on only where the user has named them.</summary>
-    internal static bool IsLinkLocal4(IpAddress address) => address.IsWithin(IpAddress.FromV4(s_linkLocal4.Block), s_linkLocal4.Prefix);
+    /// <summary>Finds the block of addresses that are passed on only where the user has named them, if an address is of such a one.</summary>
+    internal static (IpAddress Block, int Prefix)? SetApart(IpAddress address)
+    {
+        foreach ((IpAddress Block, int Prefix) block in s_setApart)
+        {
+            if (address.IsWithin(block.Block, block.Prefix)) return block;
+        }
+        return null;
+    }
 }

@@ -20,7 +20,7 @@ internal sealed class HostTcpRemote : ITcpRemote, ISocketOwner
         _socket = socket;
         _connection = connection;
         _connected = connected;
-        socket.SetNoDelay();
+        socket.SetStreamOptions();
     }
 
     public bool IsConnected => _connected;
