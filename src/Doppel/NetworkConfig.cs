@@ -37,6 +37,15 @@ public sealed record NetworkConfig
     /// <summary>User network: true to let the guest reach nothing, not even the host.</summary>
     public bool Restrict { get; init; }
 
+    /// <summary>
+    /// User network: its IPv4 network, as in <c>10.0.9.0/24</c>, of 8 to 27 bits; null for <c>10.0.2.0/24</c>. The host is its second address, the
+    /// name server the third, the guest the fifteenth.
+    /// </summary>
+    public string? Subnet { get; init; }
+
+    /// <summary>User network: false to keep the host's own services, which listen on its loopback, out of reach unless <see cref="Allow"/> names them.</summary>
+    public bool ReachesHost { get; init; } = true;
+
     /// <summary>Name of the TAP interface; <c>%d</c> in it stands for the first free number.</summary>
     public string InterfaceName { get; init; } = "doppel%d";
 
@@ -65,7 +74,7 @@ public sealed record NetworkImpairment
     /// <summary>Part of the frames that arrive twice, 0 to 1.</summary>
     public double Duplicate { get; init; }
 
-    /// <summary>Part of the frames that skip the delay and so overtake others, 0 to 1.</summary>
+    /// <summary>Part of the frames that skip the delay and so overtake others, 0 to 1; only with a delay.</summary>
     public double Reorder { get; init; }
 
     /// <summary>Bits per second in each direction; zero for no limit.</summary>

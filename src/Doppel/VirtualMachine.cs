@@ -3,6 +3,7 @@ using Doppel.Boards;
 using Doppel.Boot;
 using Doppel.Consoles;
 using Doppel.Core.Time;
+using Doppel.Networks;
 using Doppel.RiscV.Engines;
 
 namespace Doppel;
@@ -55,8 +56,7 @@ public sealed class VirtualMachine : IAsyncDisposable
     public GuestProcessList Processes => Agent.Processes;
 
     /// <summary>Ports of the host that lead to the guest, by its user networks.</summary>
-    public IReadOnlyList<VirtualMachinePublishedPort> PublishedPorts => [.. _backends.Networks.SelectMany(static n => n.Published)
-        .Select(static p => new VirtualMachinePublishedPort(p.HostAddress.ToString(), p.HostPort, p.GuestPort, p.IsUdp))];
+    public IReadOnlyList<VirtualMachinePublishedPort> PublishedPorts => new RunningPorts(_backends.Networks).All;
 
     /// <summary>Sockets between host and guest.</summary>
     /// <exception cref="VirtualMachineException">The machine has none: <see cref="VirtualMachineConfig.Vsock"/> is null.</exception>
@@ -104,6 +104,17 @@ public sealed class VirtualMachine : IAsyncDisposable
 
     /// <summary>As the other overload, for a program that needs no more than arguments.</summary>
     public Task<GuestExecResult> ExecAsync(params IReadOnlyList<string> arguments) => Agent.ExecAsync(new GuestExec(arguments));
+
+    /// <summary>Opens one more port of the host that leads to the guest, by its user network.</summary>
+    /// <param name="port"><c>[IP:]HOST:GUEST[/udp]</c>; 0 lets the host choose its port.</param>
+    /// <returns>The port, with the number that the host chose.</returns>
+    /// <exception cref="VirtualMachineException">The host refuses, or the machine has no user network; the message says why and what to do.</exception>
+    public VirtualMachinePublishedPort Publish(string port) => new RunningPorts(_backends.Networks).Publish(port);
+
+    /// <summary>Closes a published port to new clients; TCP connections that are open stay so.</summary>
+    /// <param name="port">One of <see cref="PublishedPorts"/>.</param>
+    /// <returns>False if it is not published.</returns>
+    public bool Unpublish(VirtualMachinePublishedPort port) => new RunningPorts(_backends.Networks).Unpublish(port);
 
     /// <summary>Stops the guest between two instructions, and its time. Does nothing after the end.</summary>
     public Task PauseAsync() => _supervisor.PauseAsync();

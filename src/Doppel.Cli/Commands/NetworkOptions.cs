@@ -31,7 +31,7 @@ internal sealed class NetworkOptions
 
     private readonly Option<double> _loss = Part("--net-loss", "Part of the frames that are lost, for instance 1%");
     private readonly Option<double> _duplicate = Part("--net-duplicate", "Part of the frames that arrive twice");
-    private readonly Option<double> _reorder = Part("--net-reorder", "Part of the frames that skip the delay and overtake others");
+    private readonly Option<double> _reorder = Part("--net-reorder", "Part of the frames that skip the delay (--net-delay) and overtake others");
 
     private readonly Option<long> _rate = new("--net-rate")
     {

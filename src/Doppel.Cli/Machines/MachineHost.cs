@@ -140,6 +140,8 @@ internal sealed class MachineHost : IDisposable
         "kill" => KillAsync(stream),
         "wait" => WaitAsync(stream),
         "balloon" => BalloonAsync(stream, words),
+        "publish" => PublishAsync(stream, words),
+        "unpublish" => UnpublishAsync(stream, words),
         _ => AnswerAsync(stream, $"error this Doppel does not know {verb}"),
     };
 
@@ -279,6 +281,30 @@ internal sealed class MachineHost : IDisposable
         if (words is ["max"]) memory.TargetBytes = memory.TotalBytes;
         else if (words is [string text] && ulong.TryParse(text, CultureInfo.InvariantCulture, out ulong bytes)) memory.TargetBytes = bytes;
         await AnswerAsync(stream, "ok " + await MemoryReport.MakeAsync(memory));
+    }
+
+    private async Task PublishAsync(NetworkStream stream, string[] words)
+    {
+        MachinePort port = MachinePort.Of(_machine.Publish(string.Join(' ', words)));
+        SavePorts();
+        await AnswerAsync(stream, $"ok {port.Guest} -> {port.Host}");
+    }
+
+    private async Task UnpublishAsync(NetworkStream stream, string[] words)
+    {
+        string wanted = string.Join(' ', words);
+        VirtualMachinePublishedPort? port = _machine.PublishedPorts.FirstOrDefault(p => MachinePort.Of(p).IsMeantBy(wanted));
+        if (port is null || !_machine.Unpublish(port)) throw new VirtualMachineException($"port {wanted} of the host does not lead to the machine");
+        SavePorts();
+        await AnswerAsync(stream, "ok");
+    }
+
+    private void SavePorts()
+    {
+        lock (_gate)
+        {
+            if (!_state.IsOver) Save(_state with { Ports = [.. _machine.PublishedPorts.Select(MachinePort.Of)] });
+        }
     }
 
     private async Task WaitAsync(NetworkStream stream)

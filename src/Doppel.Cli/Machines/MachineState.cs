@@ -89,6 +89,14 @@ internal sealed record MachinePort(string HostAddress, int HostPort, int GuestPo
     /// <summary>The port of the host, as in <c>127.0.0.1:8080</c>.</summary>
     internal string Host => string.Create(CultureInfo.InvariantCulture, $"{(HostAddress.Contains(':', StringComparison.Ordinal) ? $"[{HostAddress}]" : HostAddress)}:{HostPort}");
 
+    /// <summary>True if somebody means this one by its port of the host: <c>8080</c>, <c>127.0.0.1:8080</c>, <c>5353/udp</c>.</summary>
+    internal bool IsMeantBy(string text)
+    {
+        string ending = "/" + Protocol;
+        string place = text.EndsWith(ending, StringComparison.Ordinal) ? text[..^ending.Length] : Protocol == "tcp" ? text : "";
+        return place == Host || place == HostPort.ToString(CultureInfo.InvariantCulture);
+    }
+
     internal static MachinePort Of(VirtualMachinePublishedPort port) => new(port.HostAddress, port.HostPort, port.GuestPort, port.IsUdp ? "udp" : "tcp");
 
     internal void WriteTo(Utf8JsonWriter json)

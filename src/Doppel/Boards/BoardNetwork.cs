@@ -7,14 +7,16 @@ namespace Doppel.Boards;
 
 /// <summary>
 /// A network of a machine, as the host provides it, reboots included. A switch or an interface of the host goes on while the guest reboots; a
-/// network of the guest's own lives in the machine's time and begins anew with it. Thread contract: one owner.
+/// network of the guest's own lives in the machine's time and begins anew with it. Thread contract: one owner; ports from any thread.
 /// </summary>
 internal sealed class BoardNetwork : IDisposable
 {
     private readonly NetPort? _port;
     private readonly PcapWriter? _capture;
     private readonly NetImpairmentOptions _impairment;
-    private UserNetworkOptions? _user;
+    private readonly Lock _gate = new();
+    private volatile UserNetworkOptions? _user;
+    private UserNetworkBackend? _running;
 
     /// <summary>Creates a network with a back end that goes on, and takes it over.</summary>
     public BoardNetwork(INetBackend backend, PcapWriter? capture, NetImpairmentOptions impairment)
@@ -52,6 +54,33 @@ internal sealed class BoardNetwork : IDisposable
         return new VirtioNet(backend, Mac, QueuePairs, time, log);
     }
 
+    /// <summary>True if it is a user network: others publish no ports.</summary>
+    public bool IsUser => _user is not null;
+
+    /// <summary>Opens one more port of the host, which stays open when the guest reboots.</summary>
+    /// <exception cref="Host.HostException">The host does not let us, or nothing runs now; the message says why and what to do.</exception>
+    public PublishedPort Publish(PublishedPort port)
+    {
+        lock (_gate)
+        {
+            PublishedPort opened = _running?.Publish(port) ?? throw new Host.HostException($"Cannot publish {port}: the machine has not started");
+            _user = _user! with { Publishes = [.. _user.Publishes, opened] };
+            return opened;
+        }
+    }
+
+    /// <summary>Closes a port to new clients. False if it is not published.</summary>
+    public bool Unpublish(PublishedPort port)
+    {
+        lock (_gate)
+        {
+            if (_user is not { } user || !user.Publishes.Contains(port)) return false;
+            _running?.Unpublish(port);
+            _user = user with { Publishes = [.. user.Publishes.Where(p => p != port)] };
+            return true;
+        }
+    }
+
     /// <summary>The device has gone.</summary>
     public void Detach() => _port?.Detach();
 
@@ -64,10 +93,13 @@ internal sealed class BoardNetwork : IDisposable
 
     private INetBackend OpenUser(MachineTime time, List<IDisposable> stages)
     {
-        UserNetworkBackend backend = new(_user!, time);
-        stages.Add(backend);
-        // A port that the host chose stays the same when the guest reboots.
-        _user = _user! with { Publishes = backend.Published };
-        return backend;
+        lock (_gate)
+        {
+            _running = new UserNetworkBackend(_user!, time);
+            stages.Add(_running);
+            // A port that the host chose stays the same when the guest reboots.
+            _user = _user! with { Publishes = _running.Published };
+            return _running;
+        }
     }
 }

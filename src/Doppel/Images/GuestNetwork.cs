@@ -16,6 +16,15 @@ public sealed record GuestNetwork
         Gateway6 = "fec0::2",
     };
 
+    /// <summary>With the addresses of a user network of another subnet.</summary>
+    /// <param name="subnet">As in <see cref="NetworkConfig.Subnet"/>; what is none there gives <see cref="User"/>.</param>
+    public static GuestNetwork OfUser(string? subnet) => !UserSubnet.TryParse(subnet, out UserSubnet? plan) ? User : User with
+    {
+        Address = $"{plan.Guest}/{plan.Bits}",
+        Gateway = plan.Host.ToString(),
+        NameServer = plan.NameServer.ToString(),
+    };
+
     /// <summary>With an IPv4 address that is made of the Ethernet address, for a network where nobody gives out any (RFC 3927).</summary>
     public static GuestNetwork LinkLocal { get; } = new() { IsLinkLocal = true };
 

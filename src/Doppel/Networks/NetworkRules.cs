@@ -36,7 +36,8 @@ internal static class NetworkRules
         List<EgressRule> rules = [];
         bool isUser = network.Kind == NetworkKind.User;
         if (!isUser && network.Publish.Count > 0) problems.Add($"--publish {network.Publish[0]}: only a user network publishes ports; others have addresses that can be reached");
-        if (!isUser && (network.Allow.Count > 0 || network.Restrict)) problems.Add("--allow: only a user network knows where the guest goes; leave it out, or give --network user");
+        if (!isUser && (network.Allow.Count > 0 || network.Restrict || !network.ReachesHost))
+            problems.Add("--allow: only a user network knows where the guest goes; leave it out, or give --network user");
         foreach (string text in network.Publish)
         {
             if (PublishedPort.TryParse(text, out PublishedPort? port, out string? error)) publishes.Add(port);
@@ -47,7 +48,16 @@ internal static class NetworkRules
             if (EgressRule.TryParse(text, out EgressRule? rule, out string? error)) rules.Add(rule);
             else problems.Add($"--allow: {error}");
         }
-        return new UserNetworkOptions { Publishes = publishes, Allow = rules, Restrict = network.Restrict };
+        return Place(network, problems) with { Publishes = publishes, Allow = rules, Restrict = network.Restrict, ReachesHost = network.ReachesHost };
+    }
+
+    private static UserNetworkOptions Place(NetworkConfig network, List<string> problems)
+    {
+        if (UserSubnet.TryParse(network.Subnet, out UserSubnet? net))
+            return new() { Network4 = net.First, PrefixLength4 = net.Bits, Host4 = net.Host, Dns4 = net.NameServer, Guest4 = net.Guest };
+        if (network.Subnet is not null)
+            problems.Add($"--network user,net={network.Subnet}: not an IPv4 network of 8 to 27 bits; give one, as in net=10.0.9.0/24");
+        return new();
     }
 
     private static void CheckAddress(NetworkConfig network, List<string> problems)
@@ -68,6 +78,8 @@ internal static class NetworkRules
         }
         if (options.Delay < TimeSpan.Zero || options.Jitter < TimeSpan.Zero || options.Delay + options.Jitter > TimeSpan.FromMinutes(1))
             problems.Add("--net-delay: give a time from 0 to 60s, as in --net-delay 20ms");
+        if (options.Reorder > 0 && options.Delay == TimeSpan.Zero)
+            problems.Add("--net-reorder: frames overtake those that are delayed; give --net-delay as well, as in --net-delay 10ms");
         if (options.BitsPerSecond < 0) problems.Add("--net-rate: give bits per second, as in --net-rate 10M");
     }
 }

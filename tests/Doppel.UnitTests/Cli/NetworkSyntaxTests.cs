@@ -11,6 +11,9 @@ public sealed class NetworkSyntaxTests
     [InlineData("tap", NetworkKind.Tap, "dhcp")]
     [InlineData("tap,ifname=tap0,address=10.1.0.2/24,gateway=10.1.0.1", NetworkKind.Tap, "10.1.0.2/24,10.1.0.1,,,")]
     [InlineData("socket,path=/tmp/x", NetworkKind.Socket, "link-local")]
+    [InlineData("socket,path=/tmp/x,address=10.5.0.1/24,address6=fd00:5::1/64", NetworkKind.Socket, "10.5.0.1/24,,,fd00:5::1/64,")]
+    [InlineData("user,dns=1.1.1.1", NetworkKind.User, "10.0.2.15/24,10.0.2.2,1.1.1.1,fec0::15/64,fec0::2")]
+    [InlineData("user,net=10.0.9.0/24", NetworkKind.User, "10.0.9.15/24,10.0.9.2,10.0.9.3,fec0::15/64,fec0::2")]
     public void Network_WhatPeopleType_IsUnderstood(string text, NetworkKind kind, string guest)
     {
         NetworkChoice choice = NetworkSyntax.TryParse(text, out _)!;
@@ -26,6 +29,13 @@ public sealed class NetworkSyntaxTests
     [InlineData("user,restrict=maybe", "on or off")]
     [InlineData("user,mac=1,mac=2", "twice")]
     [InlineData("none,queues=1", "nothing to set")]
+    [InlineData("user,host=no", "on or off")]
+    [InlineData("tap,gateway=10.1.0.1", "address=10.5.0.1/24")]
+    [InlineData("socket,path=/x,address=10.5.0.1", "address=10.5.0.1/24")]
+    [InlineData("socket,path=/x,address=10/24", "address=10.5.0.1/24")]
+    [InlineData("socket,path=/x,address=10.5.0.1/33", "address=10.5.0.1/24")]
+    [InlineData("user,dns=nowhere", "dns=10.5.0.253")]
+    [InlineData("user,address6=10.5.0.1/24", "address6=fd00:5::1/64")]
     public void Network_Nonsense_IsRefusedAndSaysWhatToType(string text, string says)
     {
         Assert.Null(NetworkSyntax.TryParse(text, out string problem));
@@ -101,6 +111,10 @@ public sealed class NetworkSyntaxTests
         Assert.Contains("8080:80", Problem(new NetworkConfig { Kind = NetworkKind.User, Publish = ["eighty"] }), StringComparison.Ordinal);
         Assert.Contains("deb.debian.org", Problem(new NetworkConfig { Kind = NetworkKind.User, Allow = ["not a host!"] }), StringComparison.Ordinal);
         Assert.Contains("--net-loss", Problem(new NetworkConfig { Kind = NetworkKind.User, Impairment = new() { Loss = 2 } }), StringComparison.Ordinal);
+        Assert.Contains("--net-delay", Problem(new NetworkConfig { Kind = NetworkKind.User, Impairment = new() { Reorder = 0.1 } }), StringComparison.Ordinal);
+        Assert.Contains("net=10.0.9.0/24", Problem(new NetworkConfig { Kind = NetworkKind.User, Subnet = "10.0.9.0" }), StringComparison.Ordinal);
+        Assert.Contains("net=10.0.9.0/24", Problem(new NetworkConfig { Kind = NetworkKind.User, Subnet = "10.0.9.0/28" }), StringComparison.Ordinal);
+        Assert.Contains("--allow", Problem(new NetworkConfig { Kind = NetworkKind.Tap, ReachesHost = false }), StringComparison.Ordinal);
     }
 
     [Fact]
