@@ -58,8 +58,8 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
         }
         if (_batch.Count == 0) return;
         _firstLink = firstLink;
-        _isUnderWay = true;
         _isReady = false;
+        _isUnderWay = true;
         if (options.Has(JitFeatures.Background)) machine.Thread.Post(CompileBatch);
         else CompileBatch();
     }
@@ -93,11 +93,13 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
     public void Dispose() => Cancel();
 
     // The gate is held while anything is written to the area: whoever takes it finds the optimiser at rest, and no batch begins afterwards.
+    // Work that was posted for a batch that was cancelled may do the next one: the work posted for that then finds it done, and leaves the
+    // results to the hart that takes them.
     private void CompileBatch()
     {
         lock (_gate)
         {
-            if (!_isUnderWay) return;
+            if (!_isUnderWay || _isReady) return;
             _results.Clear();
             try
             {
@@ -109,7 +111,9 @@ internal sealed class RegionJobs(RegionArea area, (OptimiserThread Thread, bool 
                     _results.Add(result);
                 }
             }
-            catch (InvalidOperationException e)
+#pragma warning disable CA1031 // A defect here ends the machine, on the thread of a hart, and not the process.
+            catch (Exception e)
+#pragma warning restore CA1031
             {
                 _failure = ExceptionDispatchInfo.Capture(e);
             }
