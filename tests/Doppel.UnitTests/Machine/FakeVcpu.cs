@@ -25,6 +25,8 @@ internal sealed class FakeVcpu(int index) : IRiscVVcpu
 
     public Func<VcpuExit> OnRun { get; init; } = static () => VcpuExit.Stopped;
 
+    public Action OnStart { get; set; } = static () => { };
+
     public RiscVStatistics Statistics => new() { Exceptions = new ulong[16], Interrupts = new ulong[16] };
 
     public VcpuExit Run(in RunBudget budget) => OnRun();
@@ -41,6 +43,7 @@ internal sealed class FakeVcpu(int index) : IRiscVVcpu
     {
         State = state;
         IsStopped = false;
+        OnStart();
     }
 
     public void SetInterrupt(int bit, bool level) => Interrupts.Add(level ? bit : -bit);

@@ -151,6 +151,22 @@ public sealed class SbiFirmwareTests : IDisposable
     }
 
     [Fact]
+    public void HartStart_OfAHartThatStopsAtOnce_LeavesItStopped()
+    {
+        // As if the hart had run and stopped before the call that starts it has returned.
+        _harts[1].OnStart = () =>
+        {
+            _firmware.Harts.Stop(1);
+            _harts[1].IsStopped = true;
+        };
+
+        Call(Hsm, 0, 1, Ram);
+
+        Assert.Equal(1UL, Call(Hsm, 2, 1).GetX(11));
+        Assert.Equal(0L, (long)Call(Hsm, 0, 1, Ram).GetX(10));
+    }
+
+    [Fact]
     public void HartSuspend_Retentive_WaitsAndSucceeds()
     {
         FirmwareResult result = Call(Hsm, 3, out RiscVState state);

@@ -26,7 +26,8 @@ internal sealed class SbiHarts(IReadOnlyList<IRiscVVcpu> vcpus, RiscVState reset
         if (Volatile.Read(ref state) == (int)Stopped && !vcpus[(int)hart].IsStopped) return SbiError.AlreadyAvailable;
         if (Interlocked.CompareExchange(ref state, (int)StartPending, (int)Stopped) != (int)Stopped) return SbiError.AlreadyAvailable;
         vcpus[(int)hart].Start(SupervisorEntry.Create(reset, hart, address, opaque));
-        Volatile.Write(ref state, (int)Started);
+        // By now it may run, and may even have stopped itself.
+        Interlocked.CompareExchange(ref state, (int)Started, (int)StartPending);
         return SbiError.Success;
     }
 
