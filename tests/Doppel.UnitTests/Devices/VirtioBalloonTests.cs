@@ -120,6 +120,28 @@ public sealed class VirtioBalloonTests : IDisposable
         Assert.Equal(3UL * Page, _control.GivenBackBytes);
     }
 
+    [Fact]
+    public async Task InflateAndReporting_OnTwoProcessorsAtOnce_AnswerTheirOwnRequests()
+    {
+        const int Rounds = 20_000;
+        using Barrier start = new(2);
+        DriverQueue inflate = Start(VirtioBench.Version1 | Reporting);
+        DriverQueue reporting = _bench.CreateQueue(2);
+        byte[] numbers = PageNumbers(Data, Data + (2 * Page));
+        Assert.True(_bench.Memory.TryWrite(Request, numbers));
+        // Between what the one and the other give away lies a page that neither does.
+        Fill(Data + Page, 1);
+
+        int[] answered = await Task.WhenAll(
+            Task.Run(() => AskOften(inflate, start, Rounds, (Request, numbers.Length, false))),
+            Task.Run(() => AskOften(reporting, start, Rounds, (Data + (3 * Page), Page, true), (Data + (4 * Page), Page, true))));
+
+        Assert.Equal([Rounds, Rounds], answered);
+        Assert.Equal(0xAA, _bench.Read(Data + Page, 1)[0]);
+        Assert.Equal(15u, _bench.Status);
+        Assert.Equal(Rounds * 4UL * Page, _control.GivenBackBytes);
+    }
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(VirtioBench.EventIndex, 1)]
@@ -175,6 +197,20 @@ public sealed class VirtioBalloonTests : IDisposable
         Assert.True(_bench.Memory.TryWrite(Request, request));
         queue.Add((Request, request.Length, false));
         queue.Notify();
+    }
+
+    // Number of requests that came back under their own names.
+    private static int AskOften(DriverQueue queue, Barrier start, int rounds, params (ulong Address, int Length, bool Writable)[] request)
+    {
+        int answered = 0;
+        start.SignalAndWait();
+        for (int i = 0; i < rounds; i++)
+        {
+            ushort head = queue.Add(request);
+            queue.Notify();
+            if (queue.TryGetUsed(out uint used, out _) && used == head) answered++;
+        }
+        return answered;
     }
 
     private void Fill(ulong gpa, int pages)

@@ -29,7 +29,8 @@ public sealed class VirtioBalloon : IVirtioDevice
     private readonly uint[] _pages = new uint[MaxPagesOfRequest];
     private readonly Role[] _roles = new Role[4];
     private IVirtioTransport? _transport;
-    private VirtQueueChain? _chain, _statistics;
+    private VirtQueueChain[] _chains = [];
+    private VirtQueueChain? _statistics;
     private TaskCompletionSource<BalloonStatistics?>? _query;
     private VirtioBalloonState _state;
     private uint _generation;
@@ -85,7 +86,8 @@ public sealed class VirtioBalloon : IVirtioDevice
     public void Attach(IVirtioTransport transport)
     {
         _transport = transport;
-        _chain = new VirtQueueChain(transport.Memory);
+        // One for each queue: they have locks of their own, and different processors notify them at once.
+        _chains = [.. QueueSizes.Select(_ => new VirtQueueChain(transport.Memory))];
         _statistics = new VirtQueueChain(transport.Memory);
         _control.Attach(this);
     }
@@ -216,16 +218,17 @@ public sealed class VirtioBalloon : IVirtioDevice
     private void Serve(int number, Role role)
     {
         VirtQueue queue = _transport!.Queues[number];
+        VirtQueueChain chain = _chains[number];
         bool signal;
         lock (queue.Gate)
         {
             do
             {
-                while (queue.TryPop(_chain!))
+                while (queue.TryPop(chain))
                 {
-                    if (role == Role.Inflate) Inflate(_chain!);
-                    else if (role == Role.Reporting) TakeReported(_chain!);
-                    queue.Push(_chain!, 0);
+                    if (role == Role.Inflate) Inflate(chain);
+                    else if (role == Role.Reporting) TakeReported(chain);
+                    queue.Push(chain, 0);
                 }
             }
             while (!queue.EnableNotifications());
