@@ -25,6 +25,7 @@ internal sealed unsafe class MachineCode : IDisposable
     private readonly Action<TranslatedPage, Memory<byte>> _copyPage;
     private readonly ConcurrentDictionary<ulong, TranslatedPage> _pages = new();
     private readonly List<TranslatedPage> _unsettled = [];
+    private readonly Stack<TranslatedPage> _dropping = [];
     private readonly bool _shared;
     private uint _seenWrites;
     private int _unsettledCount;
@@ -273,11 +274,16 @@ internal sealed unsafe class MachineCode : IDisposable
         return stale.Count;
     }
 
-    private void Drop(TranslatedPage page)
+    // With the pages that it goes on from, and theirs: the guest may chain as many as it has, which no stack is deep enough for.
+    private void Drop(TranslatedPage stale)
     {
-        if (page.Code.IsDropped) return;
-        _pages.TryRemove(page.Code.Key, out _);
-        _cache.DropPage(page.Code);
-        foreach (TranslatedPage before in page.Predecessors) Drop(before);
+        _dropping.Push(stale);
+        while (_dropping.TryPop(out TranslatedPage? page))
+        {
+            if (page.Code.IsDropped) continue;
+            _pages.TryRemove(page.Code.Key, out _);
+            _cache.DropPage(page.Code);
+            foreach (TranslatedPage before in page.Predecessors) _dropping.Push(before);
+        }
     }
 }
