@@ -15,7 +15,7 @@ public sealed unsafe class GuestMemory : IDisposable
 
     // The same, largest first: nearly every access is to the main memory.
     private readonly Region[] _bySize;
-    private uint _codeWrites;
+    private uint _codeWrites, _codeWritesBegun;
     private bool _disposed;
 
     /// <summary>Maps the regions.</summary>
@@ -179,10 +179,14 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>
-    /// Number of times so far that an armed page was written. While it stands still, no code that was decoded or translated is stale.
-    /// </summary>
+    /// <summary>Number of times so far that an armed page was written: ask before looking for stamps that have changed.</summary>
     public uint CodeWrites => Volatile.Read(ref _codeWrites);
+
+    /// <summary>
+    /// True if a stamp may have changed that did not show its change yet when <see cref="CodeWrites"/> had a value. If not, no code that was
+    /// decoded or translated then is stale.
+    /// </summary>
+    internal bool HasCodeWritesSince(uint codeWrites) => Volatile.Read(ref _codeWritesBegun) != codeWrites;
 
     /// <summary>
     /// Address of the code stamp of the page that holds a guest-physical address, or null. A stamp is odd while the page is armed: an engine holds
@@ -219,7 +223,10 @@ public sealed unsafe class GuestMemory : IDisposable
     {
         ref uint target = ref Unsafe.AsRef<uint>(stamp);
         uint seen = Volatile.Read(ref target);
-        if ((seen & 1) == 0 || Interlocked.CompareExchange(ref target, seen + 1, seen) != seen) return;
+        if ((seen & 1) == 0) return;
+        // Two may write to one page at once: the one that finds it disarmed goes on at once, and its fence must not depend on how far the other is.
+        Interlocked.Increment(ref _codeWritesBegun);
+        Interlocked.CompareExchange(ref target, seen + 1, seen);
         Interlocked.Increment(ref _codeWrites);
     }
 

@@ -56,9 +56,8 @@ internal sealed unsafe class CodePageCache : IDisposable
     /// <summary>FENCE.I: drops the pages whose bytes have changed since they were decoded.</summary>
     internal void Fence()
     {
-        uint writes = _memory.CodeWrites;
-        if (writes == _seenWrites && !_hasUnsettled) return;
-        _seenWrites = writes;
+        if (!_memory.HasCodeWritesSince(_seenWrites) && !_hasUnsettled) return;
+        _seenWrites = _memory.CodeWrites;
         _hasUnsettled = false;
         _hart.Group.Follow(_hart);
         // Asked before any bytes are compared: what was stored unseen to a page that all have followed is visible.

@@ -202,12 +202,12 @@ internal sealed unsafe class MachineCode : IDisposable
     {
         // What the hart stored before its fence must be visible to a hart that translates afterwards.
         if (_shared) Interlocked.MemoryBarrier();
-        uint writes = _memory.CodeWrites;
-        if (writes == Volatile.Read(ref _seenWrites) && Volatile.Read(ref _unsettledCount) == 0) return 0;
+        if (!_memory.HasCodeWritesSince(Volatile.Read(ref _seenWrites)) && Volatile.Read(ref _unsettledCount) == 0) return 0;
         lock (Gate)
         {
             hart.Group.Follow(hart);
-            int dropped = writes == _seenWrites ? 0 : DropWhere(_pages.Select(static p => p.Value), IsStale);
+            uint writes = _memory.CodeWrites;
+            int dropped = !_memory.HasCodeWritesSince(_seenWrites) ? 0 : DropWhere(_pages.Select(static p => p.Value), IsStale);
             if (_unsettled.Count > 0) dropped += Settle(hart.Group.FindFollowed());
             // Not before: a hart that finds nothing to do goes on to run what is left.
             Volatile.Write(ref _seenWrites, writes);

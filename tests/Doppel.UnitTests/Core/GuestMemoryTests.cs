@@ -72,6 +72,21 @@ public sealed unsafe class GuestMemoryTests
     }
 
     [Fact]
+    public void HasCodeWritesSince_ArmedPageIsWritten_UntilItIsLookedAtAgain()
+    {
+        using GuestMemory memory = Create();
+        uint before = memory.CodeWrites;
+        memory.MarkWritten(Base, 1);
+        Assert.False(memory.HasCodeWritesSince(before));
+
+        GuestMemory.Arm(memory.StampOf(Base));
+        memory.MarkWritten(Base, 1);
+
+        Assert.True(memory.HasCodeWritesSince(before));
+        Assert.False(memory.HasCodeWritesSince(memory.CodeWrites));
+    }
+
+    [Fact]
     public void Stamp_NeighbourOfAWrittenPage_StaysArmed()
     {
         using GuestMemory memory = Create();
