@@ -25,7 +25,8 @@ public enum HostFileCache
 
 /// <summary>
 /// A file or block device of the host, read and written at offsets, straight into and out of scattered memory.
-/// Open files are locked against each other: one writer, or any number of readers. The lock ends with the process, however it ends.
+/// Open files are locked against each other, and against QEMU: one writer, or any number of readers. The lock ends with the process, however
+/// it ends.
 /// Thread contract: all members from any thread.
 /// </summary>
 public sealed unsafe class HostFile : IDisposable
@@ -69,6 +70,7 @@ public sealed unsafe class HostFile : IDisposable
     /// <exception cref="IOException">The file is not there, can not be opened, or is in use; the message says which.</exception>
     public static HostFile Open(string path, bool writable, HostFileCache cache = HostFileCache.Used)
     {
+        HostFileKind.ThrowIfNoDisk(path);
         SafeFileHandle handle;
         try
         {
@@ -77,16 +79,18 @@ public sealed unsafe class HostFile : IDisposable
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new HostException($"Cannot open {path} for {(writable ? "writing" : "reading")}: permission denied, or it is a folder", e);
+            throw new HostException($"Cannot open {path} for {(writable ? "writing" : "reading")}: permission denied", e);
         }
         catch (IOException e) when (e.HResult == Interop.Ewouldblock)
         {
-            throw new HostException($"{path} is in use by another machine{(writable ? "" : " that writes to it")}; stop that one first", e);
+            throw InUse(path, writable, HostFileHolder.Describe(path), e);
         }
         long length = Interop.Lseek(handle, 0, Interop.SeekEnd);
         HostException? error = length < 0 ? HostException.FromErrno("lseek", path) : null;
+        if (error is null && !HostFileLock.TryTake(handle, writable)) error = InUse(path, writable, "QEMU or one of its tools", null);
         if (error is null && cache == HostFileCache.Bypassed) error = TryBypassCache(handle, path);
         if (error is null) return new HostFile(handle, path, length, cache);
+        HostFileLock.Release(handle);
         handle.Dispose();
         throw error;
     }
@@ -121,6 +125,7 @@ public sealed unsafe class HostFile : IDisposable
     {
         while (!_ignoresFlush && Interop.Fdatasync(_handle) != 0)
         {
+            // Not to be tried again, whatever the reason: the host may have dropped what it could not write, and would succeed without it.
             if (Marshal.GetLastPInvokeError() != Interop.Eintr) throw HostException.FromErrno("fdatasync", _path);
         }
     }
@@ -151,14 +156,25 @@ public sealed unsafe class HostFile : IDisposable
 
     /// <summary>Makes a plain file longer, with zeroes that take no space, or shorter. <see cref="Length"/> does not follow.</summary>
     /// <exception cref="IOException">The host can not, for instance because the file system allows no file of that size.</exception>
-    public void SetLength(long length) => RandomAccess.SetLength(_handle, length);
+    public void SetLength(long length)
+    {
+        while (Interop.Ftruncate(_handle, length) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() == Interop.Eintr) continue;
+            throw HostException.FromWriteErrno("ftruncate", $"{_path} to {length} bytes");
+        }
+    }
 
     /// <summary>Closes the file and gives up the lock.</summary>
     public void Dispose()
     {
+        if (!_handle.IsClosed) HostFileLock.Release(_handle);
         _handle.Dispose();
         _direct?.Dispose();
     }
+
+    private static HostException InUse(string path, bool writable, string by, Exception? cause)
+        => new($"{path} is in use by {by}{(writable ? "" : ", which writes to it")}; stop that first", cause!);
 
     private static HostException? TryBypassCache(SafeFileHandle handle, string path)
     {
@@ -175,7 +191,7 @@ public sealed unsafe class HostFile : IDisposable
             int errno = Marshal.GetLastPInvokeError();
             // A device takes whole blocks only.
             if (errno is Interop.Eopnotsupp or Interop.Einval or Interop.Enodev) return false;
-            if (errno != Interop.Eintr) throw HostException.FromErrno("fallocate", _path);
+            if (errno != Interop.Eintr) throw HostException.FromWriteErrno("fallocate", _path);
         }
         return true;
     }
@@ -234,7 +250,7 @@ public sealed unsafe class HostFile : IDisposable
                 }
             }
             if (done < 0 && Marshal.GetLastPInvokeError() == Interop.Eintr) continue;
-            if (done < 0) throw HostException.FromErrno(write ? "pwritev" : "preadv", $"{_path} at {offset + moved}");
+            if (done < 0) throw HostException.FromWriteErrno(write ? "pwritev" : "preadv", $"{_path} at {offset + moved}");
             ended = done == 0;
             moved += done;
             batch = Skip(batch, (nuint)done);

@@ -9,14 +9,17 @@ internal static unsafe partial class Interop
     internal const int SeekEnd = 2, SeekData = 3, SeekHole = 4;
     internal const nuint Ficlone = 0x40049409;
     internal const int AtFdcwd = -100, AtSymlinkNofollow = 0x100;
-    internal const uint StatxType = 1, StatxDirectAlignment = 0x2000;
+    internal const uint StatxType = 1, StatxInode = 0x100, StatxDirectAlignment = 0x2000;
     internal const int StatxBytes = 256, StatxBlockSizeOffset = 4, StatxModeOffset = 28;
+    internal const int StatxInodeOffset = 32, StatxDeviceMajorOffset = 136, StatxDeviceMinorOffset = 140;
     internal const int StatxMemoryAlignmentOffset = 152, StatxOffsetAlignmentOffset = 156;
     internal const int AtEmptyPath = 0x1000;
-    internal const int FcntlGetFlags = 3, FcntlSetFlags = 4;
+    internal const int FcntlGetFlags = 3, FcntlSetFlags = 4, FcntlGetFileLock = 36, FcntlSetFileLock = 37;
+    internal const short LockToRead = 0, LockToWrite = 1, LockNone = 2;
     internal const int ReadNoWait = 8;
     internal const ushort TypeMask = 0xF000, RegularType = 0x8000, SocketFileType = 0xC000;
-    internal const int Eintr = 4, Ewouldblock = 11, Eopnotsupp = 95;
+    internal const ushort FolderType = 0x4000, CharacterDeviceType = 0x2000, PipeType = 0x1000;
+    internal const int Eintr = 4, Ewouldblock = 11, Enospc = 28, Eopnotsupp = 95, Edquot = 122;
 
     /// <summary>O_DIRECT, which is not the same number everywhere.</summary>
     internal static int OpenDirect => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x1_0000 : 0x4000;
@@ -26,6 +29,9 @@ internal static unsafe partial class Interop
 
     [LibraryImport(Libc, EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int Fcntl(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport(Libc, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Fcntl(SafeFileHandle file, int command, FileLock* argument);
 
     [LibraryImport(Libc, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(SafeFileHandle file, string path, int flags, uint mask, byte* result);
@@ -50,4 +56,15 @@ internal static unsafe partial class Interop
 
     [LibraryImport(Libc, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int FileClone(SafeFileHandle target, nuint request, SafeFileHandle source);
+
+    // struct flock of 64-bit Linux.
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct FileLock
+    {
+        internal short Type;
+        internal short Whence;
+        internal long Start;
+        internal long Length;
+        internal int Process;
+    }
 }
