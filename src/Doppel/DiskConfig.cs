@@ -26,6 +26,9 @@ public sealed record DiskConfig(string Path, bool ReadOnly = false)
     /// <summary>What becomes of space that the guest discards.</summary>
     public DiskDiscard Discard { get; init; } = DiskDiscard.Unmap;
 
+    /// <summary>What becomes of a write for which the host has no space.</summary>
+    public DiskFull WhenFull { get; init; } = DiskFull.Wait;
+
     /// <summary>What becomes of a write of nothing but zeroes.</summary>
     public DiskZeroDetection DetectZeroes { get; init; } = DiskZeroDetection.Off;
 
@@ -112,4 +115,17 @@ public enum DiskDiscard
 
     /// <summary>It is kept; the guest is not offered to discard.</summary>
     Ignore,
+}
+
+/// <summary>What becomes of a write for which the host has no space, as an image that grows with its content may find.</summary>
+public enum DiskFull
+{
+    /// <summary>
+    /// It waits, is tried again every second, and the machine's log tells. The guest sees a slow disk; what it does without that disk goes
+    /// on. Under <see cref="TimePolicy.InstructionCount"/> it fails.
+    /// </summary>
+    Wait,
+
+    /// <summary>It fails, and the guest gets an input/output error.</summary>
+    Fail,
 }

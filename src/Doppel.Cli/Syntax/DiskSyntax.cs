@@ -22,6 +22,12 @@ internal static class DiskSyntax
         ["ignore"] = DiskDiscard.Ignore,
     };
 
+    private static readonly Dictionary<string, DiskFull> s_fulls = new(StringComparer.Ordinal)
+    {
+        ["wait"] = DiskFull.Wait,
+        ["fail"] = DiskFull.Fail,
+    };
+
     private static readonly Dictionary<string, DiskZeroDetection> s_detections = new(StringComparer.Ordinal)
     {
         ["off"] = DiskZeroDetection.Off,
@@ -38,6 +44,7 @@ internal static class DiskSyntax
         new("snapshot", "on or off", Word(s_switch, static (d, v) => d with { Snapshot = v })),
         new("cache", string.Join(", ", s_caches.Keys), Word(s_caches, static (d, v) => d with { Cache = v })),
         new("discard", "unmap or ignore", Word(s_discards, static (d, v) => d with { Discard = v })),
+        new("full", "wait or fail", Word(s_fulls, static (d, v) => d with { WhenFull = v })),
         new("detect-zeroes", "off, on or unmap", Word(s_detections, static (d, v) => d with { DetectZeroes = v })),
         new("serial", "at most 20 letters, digits and signs", static (d, v) => d with { Serial = v }),
         new("queues", "a number from 1 to 16", Count(static (d, v) => v is < 1 or > DiskConfig.MaxQueues ? null : d with { Queues = (int)v })),

@@ -46,6 +46,14 @@ public interface IVirtioDevice : IDisposable
     {
     }
 
+    /// <summary>
+    /// The guest stands still, and its time: returns when the device has ended what it had begun, so that neither guest memory nor back end
+    /// change any more. A device that works on requests only within calls and callbacks of the machine's time has nothing to do.
+    /// </summary>
+    void Quiesce()
+    {
+    }
+
     /// <summary>Back to the state before the driver came. The queues are reset afterwards; interrupts are off already.</summary>
     void Reset();
 }

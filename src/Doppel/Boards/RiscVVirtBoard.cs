@@ -111,11 +111,15 @@ internal sealed class RiscVVirtBoard : IDisposable
         _scheduler.Resume();
     }
 
-    /// <summary>Stops harts and time; returns when none runs any more.</summary>
+    /// <summary>
+    /// Stops harts, time and devices; returns when none runs any more, and all that the guest has written is in the files of its disks.
+    /// </summary>
     public void Pause()
     {
         _scheduler.Pause();
         _time.Pause();
+        _virtio.Quiesce();
+        foreach (BoardDisk disk in _connections.Disks) disk.Flush(_connections.Log);
     }
 
     /// <summary>Stops the harts for good; time and devices run on, so that output which still waits can leave.</summary>

@@ -57,6 +57,12 @@ internal sealed class VirtioSlots : IDisposable
     public void Resize(int columns, int rows) =>
         _console?.Resize(new ConsoleSize((ushort)Math.Clamp(columns, 1, ushort.MaxValue), (ushort)Math.Clamp(rows, 1, ushort.MaxValue)));
 
+    /// <summary>Returns when the devices have ended what they had begun; the guest and its time stand still.</summary>
+    public void Quiesce()
+    {
+        foreach (IVirtioDevice? device in _slots) device?.Quiesce();
+    }
+
     /// <summary>Finishes what is under way.</summary>
     public void Dispose()
     {

@@ -17,6 +17,7 @@ internal sealed class MachineBackends : IDisposable
     private readonly List<BoardDisk> _disks = [];
     private readonly List<BoardNetwork> _networks = [];
     private readonly List<BoardShare> _shares = [];
+    private readonly Action<string> _log;
     private readonly VsockUnixFront? _front;
     private int _disposed;
 
@@ -24,6 +25,7 @@ internal sealed class MachineBackends : IDisposable
     /// <exception cref="VirtualMachineException">A file or socket cannot be opened.</exception>
     public MachineBackends(VirtualMachineConfig config)
     {
+        _log = config.Log;
         try
         {
             foreach (DiskConfig disk in config.Disks) _disks.Add(DiskOpener.Open(disk, _disks.Count));
@@ -37,7 +39,7 @@ internal sealed class MachineBackends : IDisposable
         catch
         {
             _front?.Dispose();
-            foreach (BoardDisk disk in _disks) disk.Dispose();
+            foreach (BoardDisk disk in _disks) disk.Close(_log);
             foreach (BoardNetwork network in _networks) network.Dispose();
             foreach (BoardShare share in _shares) share.Dispose();
             throw;
@@ -78,7 +80,7 @@ internal sealed class MachineBackends : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         HangUp();
-        foreach (BoardDisk disk in _disks) disk.Dispose();
+        foreach (BoardDisk disk in _disks) disk.Close(_log);
         foreach (BoardNetwork network in _networks) network.Dispose();
         foreach (BoardShare share in _shares) share.Dispose();
     }

@@ -43,6 +43,7 @@ internal static class DiskOpener
         Queues = disk.Queues,
         WriteThrough = disk.Cache is DiskCache.WriteThrough or DiskCache.DirectSync,
         IgnoreDiscard = disk.Discard == DiskDiscard.Ignore,
+        FailWhenFull = disk.WhenFull == DiskFull.Fail,
         DetectZeroes = disk.DetectZeroes switch
         {
             DiskZeroDetection.On => ZeroDetection.On,

@@ -17,7 +17,7 @@ public sealed class DiskSyntaxTests
     public void Disk_AllThatCanBeSet_IsUnderstood()
     {
         DiskConfig disk = DiskSyntax.TryParse(
-            "a.img,format=raw,cache=directsync,discard=ignore,detect-zeroes=unmap,serial=S1,queues=4,iops=1,iops-rd=2,iops-wr=3,bps=4K,bps-rd=5,bps-wr=1.5M,burst=2s", out _)!;
+            "a.img,format=raw,cache=directsync,discard=ignore,detect-zeroes=unmap,full=fail,serial=S1,queues=4,iops=1,iops-rd=2,iops-wr=3,bps=4K,bps-rd=5,bps-wr=1.5M,burst=2s", out _)!;
         Assert.Equal(
             new DiskConfig("a.img")
             {
@@ -25,6 +25,7 @@ public sealed class DiskSyntaxTests
                 Cache = DiskCache.DirectSync,
                 Discard = DiskDiscard.Ignore,
                 DetectZeroes = DiskZeroDetection.Unmap,
+                WhenFull = DiskFull.Fail,
                 Serial = "S1",
                 Queues = 4,
                 Limits = new DiskLimits
@@ -55,6 +56,7 @@ public sealed class DiskSyntaxTests
     [InlineData("a,burst=-1", "2s")]
     [InlineData("a,ro,readonly=off", "twice")]
     [InlineData("a,aio=threads", "detect-zeroes")]
+    [InlineData("a,full=stop", "wait or fail")]
     public void Disk_Nonsense_IsRefusedAndSaysWhatToType(string text, string says)
     {
         Assert.Null(DiskSyntax.TryParse(text, out string problem));

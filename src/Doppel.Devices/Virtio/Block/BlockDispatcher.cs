@@ -11,7 +11,7 @@ namespace Doppel.Devices.Virtio.Block;
 /// storage is left by itself, and the next thread takes the next one. What the host's cache holds is read within the notification, because to hand
 /// such a request over takes longer than to answer it. In deterministic time all is done within the notification.
 /// Thread contract: all members from any thread; <see cref="Drain"/> and <see cref="Dispose"/> one at a time. The lock of this class is taken before
-/// that of a queue. It guards everything here; requests outside the lists belong to the thread that took them.
+/// that of a queue. It guards everything here, the ledger too.
 /// </summary>
 internal sealed class BlockDispatcher : IDisposable
 {
@@ -27,24 +27,22 @@ internal sealed class BlockDispatcher : IDisposable
     // What a vCPU does itself within a notification, in requests and in bytes of each.
     private const int InlineRequests = 4, InlineBytes = 64 << 10;
 
+    // How long a request waits for space on the host before it is tried again.
+    private const long RetryNs = 1_000_000_000;
+
     // A write into the host's cache takes less than this, and a nanosecond for two bytes on top.
     private const long QuickWriteNs = 40_000;
 
     private readonly Lock _gate = new();
     private readonly BlockExecutor _executor;
-    private readonly BlockThrottle _throttle;
+    private readonly BlockLedger _ledger;
     private readonly MachineTime _time;
-    private readonly MachineTimer _throttled;
+    private readonly MachineTimer _throttled, _retry;
     private readonly string _name;
-    private readonly bool _isConcurrent;
-    private readonly Queue<BlockRequest> _ready = new();
-    private readonly Stack<BlockRequest> _free = new();
+    private readonly bool _isConcurrent, _canWait;
     private readonly List<Worker> _workers = [];
     private readonly Stack<Worker> _idle = new();
-    private readonly int[] _taken;
     private IVirtioTransport? _transport;
-    private ManualResetEventSlim? _drained;
-    private int _drainedQueue = -1;
     private int _looking;
     private int _nextQueue;
     private bool _stopping;
@@ -53,12 +51,13 @@ internal sealed class BlockDispatcher : IDisposable
     internal BlockDispatcher(BlockExecutor executor, VirtioBlockOptions options, bool isConcurrent, MachineTime time)
     {
         _executor = executor;
-        _throttle = new BlockThrottle(options.Rates);
+        _ledger = new BlockLedger(new BlockThrottle(options.Rates), options.Queues);
         _time = time;
         _throttled = time.CreateTimer(OnThrottled);
+        _retry = time.CreateTimer(OnRetry);
+        _canWait = !options.FailWhenFull && !time.IsDeterministic;
         _name = $"doppel-disk-{options.Serial}";
         _isConcurrent = isConcurrent;
-        _taken = new int[options.Queues];
     }
 
     internal void Attach(IVirtioTransport transport) => _transport = transport;
@@ -73,8 +72,8 @@ internal sealed class BlockDispatcher : IDisposable
             if (!_time.IsDeterministic)
             {
                 Fetch();
-                if (_ready.Count == 0) return;
-                if (!_isConcurrent || _ready.Count > InlineRequests)
+                if (_ledger.ReadyCount == 0) return;
+                if (!_isConcurrent || _ledger.ReadyCount > InlineRequests)
                 {
                     Wake();
                     return;
@@ -89,24 +88,21 @@ internal sealed class BlockDispatcher : IDisposable
     /// <summary>Returns when no request of a queue is under way, after the queue was stopped; those that were not begun are forgotten.</summary>
     internal void Drain(int queue)
     {
-        ManualResetEventSlim drained;
-        lock (_gate)
-        {
-            List<BlockRequest> dropped = [];
-            _throttle.Drop(queue, dropped);
-            for (int i = _ready.Count; i > 0; i--)
-            {
-                BlockRequest request = _ready.Dequeue();
-                if (request.Queue == queue) dropped.Add(request);
-                else _ready.Enqueue(request);
-            }
-            foreach (BlockRequest request in dropped) Release(request);
-            if (_taken[queue] == 0) return;
-            _drained = drained = new ManualResetEventSlim(false);
-            _drainedQueue = queue;
-        }
-        drained.Wait();
-        drained.Dispose();
+        ManualResetEventSlim? drained;
+        lock (_gate) drained = _ledger.Drain(queue);
+        drained?.Wait();
+        drained?.Dispose();
+    }
+
+    /// <summary>
+    /// Returns when no request is under way, other than those that wait for their turn or for space. The guest makes no new ones meanwhile.
+    /// </summary>
+    internal void Quiesce()
+    {
+        ManualResetEventSlim? quiet;
+        lock (_gate) quiet = _ledger.Quiesce();
+        quiet?.Wait();
+        quiet?.Dispose();
     }
 
     /// <summary>Ends the threads after the requests at hand.</summary>
@@ -117,6 +113,7 @@ internal sealed class BlockDispatcher : IDisposable
             if (_stopping) return;
             _stopping = true;
             _throttled.Disarm();
+            _retry.Disarm();
             foreach (Worker worker in _workers) worker.Signal.Raise();
         }
         foreach (Worker worker in _workers) worker.Thread.Join();
@@ -151,8 +148,7 @@ internal sealed class BlockDispatcher : IDisposable
 
     private void RunHere(BlockRequest request, ref BlockBatch batch)
     {
-        Execute(request);
-        batch.Add(request);
+        if (TryExecute(request)) batch.Add(request);
     }
 
     private void RunAway(BlockRequest request, ref BlockBatch batch)
@@ -164,11 +160,10 @@ internal sealed class BlockDispatcher : IDisposable
             if (_looking == 0)
             {
                 Fetch();
-                if (_ready.Count != 0) Wake();
+                if (_ledger.ReadyCount != 0) Wake();
             }
         }
-        Execute(request);
-        batch.Add(request);
+        if (TryExecute(request)) batch.Add(request);
         lock (_gate) _looking++;
     }
 
@@ -206,20 +201,55 @@ internal sealed class BlockDispatcher : IDisposable
         lock (_gate)
         {
             _looking--;
-            if (request is not null) _ready.Enqueue(request);
+            if (request is not null) _ledger.MakeReady(request);
             if (_looking != 0) return;
             Fetch();
-            if (_ready.Count != 0) Wake();
+            if (_ledger.ReadyCount != 0) Wake();
         }
     }
 
-    private void Execute(BlockRequest request)
+    // False if the request was put aside: whoever looks for requests gets it again, and has nothing to give back to the driver.
+    private bool TryExecute(BlockRequest request)
     {
-        long ns = _executor.Execute(request);
-        if (request.Kind != BlockRequestKind.Write) return;
+        if (_executor.Execute(request, _canWait) is not { } ns)
+        {
+            Stall(request);
+            return false;
+        }
+        if (request.HasWaited) ReportSpace();
+        if (request.Kind != BlockRequestKind.Write) return true;
         // A running mean; two threads may lose one of their measurements.
         long mean = Volatile.Read(ref _writeNs);
         Volatile.Write(ref _writeNs, mean + ((Math.Max(0, ns - (request.Bytes / 2)) - mean) / 8));
+        return true;
+    }
+
+    private void Stall(BlockRequest request)
+    {
+        lock (_gate)
+        {
+            _ledger.Stall(request);
+            if (!_stopping && _ledger.HasStalled) _retry.Arm(_time.NowNs + RetryNs);
+        }
+    }
+
+    private void ReportSpace()
+    {
+        lock (_gate)
+        {
+            if (_ledger.HasStalled) return;
+        }
+        _executor.ReportSpace();
+    }
+
+    private void OnRetry()
+    {
+        lock (_gate)
+        {
+            if (_stopping) return;
+            _ledger.RetryStalled();
+            if (_looking == 0 && _ledger.ReadyCount != 0) Wake();
+        }
     }
 
     private bool MayWait(BlockRequest request) => _isConcurrent && request.Kind switch
@@ -234,8 +264,8 @@ internal sealed class BlockDispatcher : IDisposable
     {
         lock (_gate)
         {
-            if (!_stopping && _ready.Count == 0) Fetch();
-            if (!_stopping && _ready.TryDequeue(out BlockRequest? request)) return request;
+            if (!_stopping && _ledger.ReadyCount == 0) Fetch();
+            if (!_stopping && _ledger.TakeReady() is { } request) return request;
             _looking--;
             if (worker is not null) _idle.Push(worker);
             return null;
@@ -261,12 +291,10 @@ internal sealed class BlockDispatcher : IDisposable
 
     private void Fetch()
     {
-        for (int i = 0; i < _taken.Length; i++) Fetch((_nextQueue + i) % _taken.Length);
-        _nextQueue = (_nextQueue + 1) % _taken.Length;
+        for (int i = 0; i < _ledger.Queues; i++) Fetch((_nextQueue + i) % _ledger.Queues);
+        _nextQueue = (_nextQueue + 1) % _ledger.Queues;
     }
 
-    // A driver has no more requests under way than the queue has elements, and a few that were just given back; one with more must wait, or it could
-    // fill the host's memory.
     private void Fetch(int index)
     {
         VirtQueue queue = _transport!.Queues[index];
@@ -274,32 +302,33 @@ internal sealed class BlockDispatcher : IDisposable
         {
             do
             {
-                while (_ready.Count < ReadyLimit && _taken[index] < 2 * queue.MaxSize && TryFetchOne(queue, index))
+                while (HasRoom(queue, index) && TryFetchOne(queue, index))
                 {
                     // Each is where it belongs.
                 }
             }
-            while (_ready.Count < ReadyLimit && _taken[index] < 2 * queue.MaxSize && !queue.EnableNotifications());
+            while (HasRoom(queue, index) && !queue.EnableNotifications());
         }
     }
 
+    // A driver has no more requests under way than the queue has elements, and a few that were just given back; one with more must wait, or
+    // it could fill the host's memory.
+    private bool HasRoom(VirtQueue queue, int index) => _ledger.ReadyCount < ReadyLimit && _ledger.TakenFrom(index) < 2 * queue.MaxSize;
+
     private bool TryFetchOne(VirtQueue queue, int index)
     {
-        if (!_free.TryPop(out BlockRequest? request)) request = new BlockRequest(_transport!.Memory);
+        BlockRequest request = _ledger.Rent(_transport!.Memory);
         if (!queue.TryPop(request.Chain))
         {
-            _free.Push(request);
+            _ledger.Return(request);
             return false;
         }
         if (!request.TryBegin(index))
         {
-            _free.Push(request);
+            _ledger.Return(request);
             return queue.Fail("a request has no header or no status");
         }
-        _taken[index]++;
-        long now = _time.NowNs;
-        if (_throttle.TryAdmit(request, now)) _ready.Enqueue(request);
-        else _throttled.Arm(_throttle.DueNs(now));
+        if (_ledger.Admit(request, _time.NowNs) is { } dueNs) _throttled.Arm(dueNs);
         return true;
     }
 
@@ -308,11 +337,9 @@ internal sealed class BlockDispatcher : IDisposable
         lock (_gate)
         {
             if (_stopping) return;
-            long now = _time.NowNs;
-            _throttle.Release(now, _ready);
-            long due = _throttle.DueNs(now);
+            long due = _ledger.ReleaseKept(_time.NowNs);
             if (due != long.MaxValue) _throttled.Arm(due);
-            if (_ready.Count == 0 || _looking != 0) return;
+            if (_ledger.ReadyCount == 0 || _looking != 0) return;
             if (!_time.IsDeterministic)
             {
                 Wake();
@@ -340,44 +367,7 @@ internal sealed class BlockDispatcher : IDisposable
             if (signal) _transport.SignalQueue(index);
         }
         batch = default;
-        lock (_gate)
-        {
-            while (first is not null)
-            {
-                BlockRequest? next = first.Next;
-                Release(first);
-                first = next;
-            }
-        }
-    }
-
-    private void Release(BlockRequest request)
-    {
-        request.Next = null;
-        _free.Push(request);
-        if (--_taken[request.Queue] != 0 || request.Queue != _drainedQueue) return;
-        _drainedQueue = -1;
-        _drained!.Set();
-    }
-
-    /// <summary>Finished requests of which the driver does not know yet.</summary>
-    private struct BlockBatch
-    {
-        private BlockRequest? _last;
-
-        internal BlockRequest? First { get; private set; }
-
-        internal int Count { get; private set; }
-
-        internal long SinceNs { get; private set; }
-
-        internal void Add(BlockRequest request)
-        {
-            if (_last is null) First = request;
-            else _last.Next = request;
-            _last = request;
-            if (Count++ == 0) SinceNs = HostClock.NowNs;
-        }
+        lock (_gate) _ledger.Finish(first);
     }
 
     private sealed class Worker

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Block;
+using Doppel.Host;
 
 namespace Doppel.Devices.Virtio.Block;
 
@@ -25,6 +26,7 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     private readonly byte[] _id = Id(options.Serial);
     private volatile bool _writeThrough;
     private int _reported;
+    private int _isFull;
 
     internal ulong Sectors => (ulong)backend.Length / BlockConfig.SectorSize;
 
@@ -36,14 +38,21 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     }
 
     /// <summary>Executes one request and writes its status.</summary>
-    /// <returns>Nanoseconds that it took.</returns>
-    internal long Execute(BlockRequest request)
+    /// <param name="request">The request.</param>
+    /// <param name="canWait">True if it may be executed once more, later, where the host has no space for it.</param>
+    /// <returns>Nanoseconds that it took; null if it is to be executed once more.</returns>
+    internal long? Execute(BlockRequest request, bool canWait)
     {
         long start = HostClock.NowNs;
         BlockStatus status;
         try
         {
             status = Run(request);
+        }
+        catch (HostException e) when (e.IsOutOfSpace && canWait)
+        {
+            ReportFull(e);
+            return null;
         }
         catch (IOException e)
         {
@@ -53,10 +62,16 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
         return Finish(request, status, start);
     }
 
+    /// <summary>Tells that nobody waits for space any more.</summary>
+    internal void ReportSpace()
+    {
+        if (Interlocked.Exchange(ref _isFull, 0) != 0) log($"disk {options.Serial}: there is space again; the guest goes on");
+    }
+
     /// <summary>Executes a read if that takes no waiting. False for any other request, and where it would.</summary>
     internal bool TryReadCached(BlockRequest request)
     {
-        if (request.Kind != BlockRequestKind.Read || !IsInside(request.Sector, request.Bytes)) return false;
+        if (request.Kind != BlockRequestKind.Read || request.Bytes == 0 || !IsInside(request.Sector, request.Bytes)) return false;
         long start = HostClock.NowNs;
         try
         {
@@ -104,6 +119,7 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     private BlockStatus Read(BlockRequest request)
     {
         if (!IsInside(request.Sector, request.Bytes)) return BlockStatus.IoError;
+        if (request.Bytes == 0) return BlockStatus.Ok;
         backend.Read((long)request.Sector * BlockConfig.SectorSize, request.GetWritable());
         return BlockStatus.Ok;
     }
@@ -111,6 +127,7 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     private BlockStatus Write(BlockRequest request)
     {
         if (!IsInside(request.Sector, request.Bytes)) return BlockStatus.IoError;
+        if (request.Bytes == 0) return BlockStatus.Ok;
         long offset = (long)request.Sector * BlockConfig.SectorSize;
         ZeroDetection detection = options.DetectZeroes;
         if (detection != ZeroDetection.Off && IsZero(request)) backend.WriteZeroes(offset, request.Bytes, detection == ZeroDetection.Unmap);
@@ -168,6 +185,13 @@ internal sealed class BlockExecutor(IBlockBackend backend, VirtioBlockOptions op
     {
         if (Interlocked.Exchange(ref _reported, 1) != 0) return;
         log($"disk {options.Serial}: {e.Message}; the guest gets an input/output error");
+    }
+
+    // Once for all requests, until there was space again for all of them.
+    private void ReportFull(HostException e)
+    {
+        if (Interlocked.Exchange(ref _isFull, 1) != 0) return;
+        log($"disk {options.Serial}: {e.Message}; the guest waits: make space on the host, and it goes on by itself");
     }
 
     // Section 5.2.6: a string of 20 bytes, padded with NUL, without a terminator when it is full.

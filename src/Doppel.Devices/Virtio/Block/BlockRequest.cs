@@ -43,6 +43,9 @@ internal sealed class BlockRequest(GuestMemory memory)
     /// <summary>The next one of the same batch.</summary>
     internal BlockRequest? Next { get; set; }
 
+    /// <summary>True if it had to wait for space on the host.</summary>
+    internal bool HasWaited { get; set; }
+
     /// <summary>Since when it is kept back, in virtual nanoseconds.</summary>
     internal long KeptSinceNs { get; set; }
 
@@ -55,6 +58,7 @@ internal sealed class BlockRequest(GuestMemory memory)
         Span<byte> header = stackalloc byte[HeaderLength];
         if (Chain.CopyOut(0, header) != HeaderLength || Chain.WritableLength == 0) return false;
         Queue = queue;
+        HasWaited = false;
         Kind = (BlockRequestKind)BinaryPrimitives.ReadUInt32LittleEndian(header);
         Sector = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
         Bytes = Kind is BlockRequestKind.Read or BlockRequestKind.GetId ? StatusOffset : Chain.ReadableLength - HeaderLength;

@@ -113,6 +113,9 @@ public sealed class VirtioBlock : IVirtioDevice
     public void DrainQueue(int queue) => _dispatcher.Drain(queue);
 
     /// <inheritdoc/>
+    public void Quiesce() => _dispatcher.Quiesce();
+
+    /// <inheritdoc/>
     public void Reset()
     {
         lock (_configGate) _state = new VirtioBlockState { Writeback = !_options.WriteThrough };

@@ -21,6 +21,12 @@ public sealed record VirtioBlockOptions
     /// <summary>True to give no space back: the guest is not offered to discard.</summary>
     public bool IgnoreDiscard { get; init; }
 
+    /// <summary>
+    /// True if a request for which the host has no space fails; else it waits until there is, and only the guest's other requests go on.
+    /// Under deterministic time it always fails.
+    /// </summary>
+    public bool FailWhenFull { get; init; }
+
     /// <summary>What becomes of a write of nothing but zeroes.</summary>
     public ZeroDetection DetectZeroes { get; init; }
 

@@ -55,10 +55,10 @@ internal sealed class BuilderMachine : IAsyncDisposable
             InitrdPath = setup.Boot.InitrdPath,
             ExtraInitrds = [.. setup.Boot.ExtraInitrds(wait), setup.Tools, BuilderTools.ScriptArchive()],
             CommandLine = setup.Boot.Manifest.CommandLine + " panic=-1",
-            // A disk of a build that fails is thrown away, so nothing waits for the host's storage.
+            // A disk of a build that fails is thrown away, so nothing waits for the host's storage, nor for space there.
             Disks =
             [
-                new DiskConfig(setup.Disk) { Format = "raw", Cache = DiskCache.Unsafe },
+                new DiskConfig(setup.Disk) { Format = "raw", Cache = DiskCache.Unsafe, WhenFull = DiskFull.Fail },
                 .. setup.Archives.Select(static a => new DiskConfig(a, ReadOnly: true) { Format = "raw" }),
             ],
             Networks = setup.HasNetwork ? [new NetworkConfig { Kind = NetworkKind.User }] : [],

@@ -105,6 +105,8 @@ internal sealed class BlockBench : IDisposable
 
     internal byte[] ReadData(int slot, int bytes = SlotBytes) => Bench.Read(Data(slot), bytes);
 
+    internal void Quiesce() => _device.Quiesce();
+
     internal void Reset() => Bench.Transport.Write32(0x070, 0);
 
     internal void ResetQueue(int queue)

@@ -33,6 +33,9 @@ internal sealed class FakeDisk : IBlockBackend
     /// <summary>Which calls wait for <see cref="LetGo"/>.</summary>
     internal Func<DiskCall, long, bool> Holds { get; set; } = static (_, _) => false;
 
+    /// <summary>What the host says to a call instead of doing it; null to do it.</summary>
+    internal Func<DiskCall, IOException?> Refuses { get; set; } = static _ => null;
+
     /// <summary>True to answer reads without waiting.</summary>
     internal bool IsCached { get; set; }
 
@@ -118,6 +121,9 @@ internal sealed class FakeDisk : IBlockBackend
             MostAtOnce = Math.Max(MostAtOnce, ++_under);
         }
         if (Holds(call, offset)) _open.Wait();
+        if (Refuses(call) is not { } error) return;
+        lock (_gate) _under--;
+        throw error;
     }
 
     private void End(DiskCall call, long offset)
