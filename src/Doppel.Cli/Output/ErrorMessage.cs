@@ -20,7 +20,7 @@ internal sealed record ErrorMessage(string Text, string? Hint, int Status)
 
     internal int Print()
     {
-        Console.Error.WriteLine($"doppel: {Text}");
+        Console.Error.WriteLine($"doppel: {Printable.Of(Text)}");
         if (Hint is not null) Console.Error.WriteLine($"        {Hint}");
         return Status;
     }

@@ -38,7 +38,9 @@ internal static class RunSession
         int status;
         using (TerminalSession? terminal = plan.IsInteractive && TerminalSession.IsPossible ? TerminalSession.Start() : null)
         {
-            await using VirtualMachine machine = await VirtualMachine.StartAsync(listener?.Attach(plan.Config) ?? plan.Config);
+            await using MachineMessages messages = new(isRaw: terminal is not null);
+            VirtualMachineConfig config = (listener?.Attach(plan.Config) ?? plan.Config) with { Log = messages.Add };
+            await using VirtualMachine machine = await VirtualMachine.StartAsync(config);
             // Kernel and RAM disk are in the guest now; their copies are most of this process's own memory.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
             using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null, plan.Config.Time) : null;
