@@ -67,6 +67,46 @@ public sealed class DiskTests
         Assert.Equal(first.OutputText, third.OutputText);
     }
 
+    [ToolFact("unshare", "apt-get")]
+    public async Task Disk_HostIsFull_GuestWaitsAndGoesOnWhenThereIsSpace()
+    {
+        const string script = """
+            mount -t tmpfs -o size=8m none "$1"
+            truncate -s 64M "$1/disk.img"
+            (for i in $(seq 600); do grep -q 'the guest waits' "$2" && break; sleep 0.1; done; mount -o remount,size=80m "$1") &
+            timeout 120 dotnet "$0" run --disk "$1/disk.img" -- sh -c 'dd if=/dev/urandom of=/dev/vda bs=1M count=24 conv=fsync 2>/dev/null && echo written' 2>"$2"
+            """;
+        using TemporaryFolder folder = new();
+        string log = folder.File("log"), mount = folder.File("mount");
+        Directory.CreateDirectory(mount);
+        await File.WriteAllTextAsync(log, "");
+        await DoppelCli.EnsureImageAsync();
+        (int status, string output) = await Tool.RunAsync("unshare", "--user", "--map-root-user", "--mount", "env", $"DOPPEL_CACHE={Repository.ImageCache}",
+            "sh", "-ec", script, DoppelCli.Assembly, mount, log);
+        string said = await File.ReadAllTextAsync(log);
+        Assert.True(status == 0, output + said);
+        Assert.Contains("written", output, StringComparison.Ordinal);
+        Assert.Contains("No space left on device", said, StringComparison.Ordinal);
+        Assert.Contains("there is space again", said, StringComparison.Ordinal);
+    }
+
+    [ToolFact("qemu-img", "qemu-io", "apt-get")]
+    public async Task Pause_AfterWritesThatWereNotFlushed_LeavesACompleteImage()
+    {
+        await using MachineShed shed = new();
+        string disk = shed.File("disk.qcow2");
+        await shed.DoAsync("disk", "create", disk, "64M");
+        await shed.StartAsync("busy", "--disk", disk);
+        await shed.DoAsync("exec", "busy", "--", "sh", "-c", "tr '\\0' A </dev/zero | dd of=/dev/vda bs=64k count=200 iflag=fullblock oflag=direct 2>/dev/null");
+        await shed.DoAsync("pause", "busy");
+        (int status, string report) = await Tool.RunAsync("qemu-io", "-U", "-r", "-f", "qcow2", "-c", "read -P 0x41 0 13107200", disk);
+        Assert.True(status == 0 && !report.Contains("failed", StringComparison.Ordinal), report);
+        (status, report) = await Tool.RunAsync("qemu-img", "check", "-U", disk);
+        Assert.True(status == 0, report);
+        await shed.DoAsync("resume", "busy");
+        await shed.DoAsync("exec", "busy", "--", "sync");
+    }
+
     [ToolFact("mkfs.ext4", "apt-get")]
     public async Task Page_EveryCommand_Works()
     {

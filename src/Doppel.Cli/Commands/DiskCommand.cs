@@ -67,8 +67,7 @@ internal static class DiskCommand
             string path = result.GetValue(file)!;
             if (result.GetValue(size) is null && result.GetValue(backing) is null)
                 throw CliException.Usage("the size is missing", $"for instance `doppel disk create {path} 20G`");
-            if (result.GetValue(force)) DiskImages.Remove(path);
-            DiskCreation plain = new(result.GetValue(format) ?? DiskOptions.FormatOfNew(path));
+            DiskCreation plain = new(result.GetValue(format) ?? DiskOptions.FormatOfNew(path)) { Replace = result.GetValue(force) };
             DiskCreation creation = DiskOptions.Apply(plain, result.GetValue(options));
             DiskImages.Create(path, creation with
             {
@@ -158,10 +157,13 @@ internal static class DiskCommand
         command.SetAction((result, cancellation) =>
         {
             (string from, string to) = (result.GetValue(source)!, result.GetValue(target)!);
-            DiskCreation plain = new(result.GetValue(targetFormat) ?? DiskOptions.FormatOfNew(to)) { Compress = result.GetValue(compress) };
+            DiskCreation plain = new(result.GetValue(targetFormat) ?? DiskOptions.FormatOfNew(to))
+            {
+                Compress = result.GetValue(compress),
+                Replace = result.GetValue(force),
+            };
             DiskCreation creation = DiskOptions.Apply(plain, result.GetValue(options));
             if (Path.GetFullPath(from) == Path.GetFullPath(to)) throw CliException.Usage("an image can not be converted to itself");
-            if (result.GetValue(force)) DiskImages.Remove(to);
             DiskProgress.Show($"converting {from}", progress
                 => DiskImages.Convert(from, result.GetValue(format), to, creation, progress, cancellation));
             return Task.FromResult(ExitStatus.Success);

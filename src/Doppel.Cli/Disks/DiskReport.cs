@@ -17,8 +17,9 @@ internal static class DiskReport
         if (disk.ClusterSize is { } cluster) output.WriteLine($"cluster size    {Sizes.Bytes(cluster)}");
         if (disk.Backing is { } backing)
         {
-            output.WriteLine($"backing file    {backing}{(disk.FullBacking == backing ? "" : $" (actual path: {disk.FullBacking})")}");
-            output.WriteLine($"backing format  {disk.BackingFormat ?? "not recorded"}");
+            string actual = disk.FullBacking == backing ? "" : $" (actual path: {disk.FullBacking})";
+            output.WriteLine(Printable.Of($"backing file    {backing}{actual}"));
+            output.WriteLine(Printable.Of($"backing format  {disk.BackingFormat ?? "not recorded"}"));
         }
         if (disk.Qcow2 is not { } more) return;
         output.WriteLine($"version         {more.Version} (compat {Compat(more)})");
@@ -27,7 +28,10 @@ internal static class DiskReport
         if (more.IsDirty) output.WriteLine("state           was not closed; repair with `doppel disk check --repair`");
         if (more.IsCorrupt) output.WriteLine("state           damaged; repair with `doppel disk check --repair`");
         foreach (DiskInformation.Snapshot s in more.Snapshots)
-            output.WriteLine($"snapshot        {s.Id}  {s.Name}  {s.Time.ToString("u", CultureInfo.InvariantCulture)}  {Sizes.Bytes(s.StateBytes)} of state");
+        {
+            string time = s.Time.ToString("u", CultureInfo.InvariantCulture);
+            output.WriteLine(Printable.Of($"snapshot        {s.Id}  {s.Name}  {time}  {Sizes.Bytes(s.StateBytes)} of state"));
+        }
     }
 
     internal static void PrintJson(IReadOnlyList<DiskInformation> chain, bool isList, Stream output) => Write(output, json =>

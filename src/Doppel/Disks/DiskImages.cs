@@ -13,16 +13,13 @@ namespace Doppel.Disks;
 public static class DiskImages
 {
     /// <summary>Makes an empty image.</summary>
-    /// <param name="path">Its path; nothing may be there yet.</param>
+    /// <param name="path">Its path.</param>
     /// <param name="creation">How.</param>
     public static void Create(string path, DiskCreation creation)
     {
         ArgumentNullException.ThrowIfNull(creation);
-        if (creation.Format == "qcow2") Qcow2Image.Create(path, OptionsOf(creation));
-        else if (creation.Format != "raw")
-            throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
-        else if (creation.Backing is not null) throw new DiskImageException("a raw image can not have an image below it; use -f qcow2");
-        else DiskMaintenance.CreateRaw(path, creation.Size ?? throw new DiskImageException($"the size of {path} is not given"));
+        if (creation.Replace) DiskMaintenance.Replace(path, part => Make(part, creation));
+        else Make(path, creation);
     }
 
     /// <summary>Tells what an image is.</summary>
@@ -76,7 +73,7 @@ public static class DiskImages
     /// <summary>Copies a disk, with all images below it, to a new image.</summary>
     /// <param name="source">Path of the image to copy.</param>
     /// <param name="sourceFormat">Its format.</param>
-    /// <param name="target">Path of the new image, which is there when it is complete; nothing may be there yet.</param>
+    /// <param name="target">Path of the new image, which is there when it is complete.</param>
     /// <param name="creation">How the new image is made; the size is that of the source.</param>
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends the copy.</param>
@@ -87,7 +84,7 @@ public static class DiskImages
         if (creation.Format is not ("raw" or "qcow2"))
             throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
         Qcow2CreateOptions? options = creation.Format == "qcow2" ? OptionsOf(creation) : null;
-        DiskMaintenance.Convert(source, sourceFormat, target, (options, creation.Compress), progress, cancellation);
+        DiskMaintenance.Convert(source, sourceFormat, target, (options, creation.Compress, creation.Replace), progress, cancellation);
     }
 
     /// <summary>Changes the size of a disk. What is new is zero.</summary>
@@ -135,11 +132,17 @@ public static class DiskImages
         if (last is not null) yield return last;
     }
 
-    /// <summary>Removes an image, if there is one and no machine uses it.</summary>
-    public static void Remove(string path) => DiskMaintenance.Remove(path);
-
     /// <summary>The format of an image by the ending of its name.</summary>
     public static string GuessFormat(string path) => DiskImage.GuessFormat(path);
+
+    private static void Make(string path, DiskCreation creation)
+    {
+        if (creation.Format == "qcow2") Qcow2Image.Create(path, OptionsOf(creation));
+        else if (creation.Format != "raw")
+            throw new DiskImageException($"images of the format {creation.Format} can not be made; use qcow2 or raw");
+        else if (creation.Backing is not null) throw new DiskImageException("a raw image can not have an image below it; use -f qcow2");
+        else DiskMaintenance.CreateRaw(path, creation.Size ?? throw new DiskImageException($"the size of {path} is not given"));
+    }
 
     private static Qcow2CreateOptions OptionsOf(DiskCreation creation) => new()
     {

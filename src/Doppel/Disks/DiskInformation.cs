@@ -24,6 +24,11 @@ public sealed record DiskCreation(string Format)
 
     /// <summary>qcow2, where a disk is copied: true to compress it.</summary>
     public bool Compress { get; init; }
+
+    /// <summary>
+    /// True to put it in the place of an image that is there and that nobody uses; that one stays until the new one is complete.
+    /// </summary>
+    public bool Replace { get; init; }
 }
 
 /// <summary>What an image is.</summary>

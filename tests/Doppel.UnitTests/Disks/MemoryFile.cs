@@ -28,7 +28,7 @@ internal sealed class MemoryFile : IImageFile
     /// <summary>True to remember what is done.</summary>
     internal bool IsRecording { get; init; }
 
-    /// <summary>Asked before each write; an exception is the storage's.</summary>
+    /// <summary>Asked before each write, and before space is given back; an exception is the storage's.</summary>
     internal Action? BeforeWrite { get; set; }
 
     /// <summary>How much was done so far.</summary>
@@ -68,6 +68,7 @@ internal sealed class MemoryFile : IImageFile
 
     public bool TryPunchHole(long offset, long length)
     {
+        BeforeWrite?.Invoke();
         Apply(new Operation(Kind.Punch, offset, length, null));
         return true;
     }

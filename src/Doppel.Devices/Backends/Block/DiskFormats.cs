@@ -18,6 +18,21 @@ internal static class DiskFormats
         (DiskFormat.Vdi,   "vdi",   [".vdi"]),
     ];
 
+    // How files begin that are not raw; with what to do about those that can not be used as they are.
+    private static readonly Signature[] s_signatures =
+    [
+        new("qcow2", 0,  [(byte)'Q', (byte)'F', (byte)'I', 0xFB]),
+        new("vmdk",  0,  [.. "KDMV"u8]),
+        new("vdi",   64, [0x7F, 0x10, 0xDA, 0xBE]),
+        new("vhd",   0,  [.. "conectix"u8]),
+        new("vhdx",  0,  [.. "vhdxfile"u8],             "convert it with `qemu-img convert -O qcow2`"),
+        new("qed",   0,  [.. "QED\0"u8],                "convert it with `qemu-img convert -O qcow2`"),
+        new("xz",    0,  [0xFD, .. "7zXZ\0"u8],         "unpack it with `unxz`"),
+        new("gz",    0,  [0x1F, 0x8B, 0x08],            "unpack it with `gunzip`"),
+        new("zst",   0,  [0x28, 0xB5, 0x2F, 0xFD],      "unpack it with `unzstd`"),
+        new("bz2",   0,  [.. "BZh91AY&SY"u8],           "unpack it with `bunzip2`"),
+    ];
+
     internal static string NameOf(DiskFormat format) => Array.Find(s_formats, f => f.Format == format).Name;
 
     /// <summary>The format of a name; <c>vhd</c> is known as well as <c>vpc</c>.</summary>
@@ -38,19 +53,17 @@ internal static class DiskFormats
         int index = Array.FindIndex(s_formats, f => f.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase));
         DiskFormat format = index < 0 ? DiskFormat.Raw : s_formats[index].Format;
         if (format == DiskFormat.Raw && Probe(path) is { } found)
-            throw new DiskImageException($"{path} begins as a {found} image does, but its name does not end in .{found}: "
-                + $"add format={found} if it is one, or format=raw if a guest has written that to its disk");
+            throw new DiskImageException($"{path} begins as {found.Name} data does, but its name does not end in .{found.Name}: "
+                + $"{found.Advice ?? $"add format={found.Name} if it is that"}, or add format=raw if a guest has written it to its disk");
         return format;
     }
 
-    private static string? Probe(string path)
+    private static Signature? Probe(string path)
     {
         PinnedBuffer start = new(ProbeBytes);
         using (HostImageFile file = HostImageFile.Open(path, writable: false)) file.Read(0, [start.Whole]);
-        ReadOnlySpan<byte> bytes = start.Span;
-        if (bytes.StartsWith("QFI\xFB"u8[..3]) && bytes[3] == 0xFB) return "qcow2";
-        if (bytes.StartsWith("KDMV"u8)) return "vmdk";
-        if (bytes[64..].StartsWith("\x7F\x10\xDA\xBE"u8[..2]) && bytes[66] == 0xDA) return "vdi";
-        return bytes.StartsWith("conectix"u8) ? "vhd" : null;
+        return Array.Find(s_signatures, s => start.Span[s.Offset..].StartsWith(s.Magic));
     }
+
+    private sealed record Signature(string Name, int Offset, byte[] Magic, string? Advice = null);
 }

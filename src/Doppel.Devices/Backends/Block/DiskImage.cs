@@ -17,6 +17,8 @@ public static class DiskImage
     /// message says which, why, and what to do.</exception>
     public static IBlockBackend Open(string path, DiskImageOptions options)
     {
+        if (!Path.Exists(path))
+            throw new DiskImageException($"there is no file {path}; make an empty disk with `doppel disk create {path} 20G`");
         DiskFormat format = options.Format is { } name ? DiskFormats.Parse(name) : DiskFormats.Guess(path);
         return options.Snapshot ? OpenThrowaway(path, format, options) : Open(path, format, options, []);
     }
@@ -38,6 +40,7 @@ public static class DiskImage
         if (options.Backing is not { } backing)
             return options.Size is null ? throw new DiskImageException($"the size of {path} is not given") : options;
         string full = ResolveBacking(path, backing);
+        if (!Path.Exists(full)) throw new DiskImageException($"there is no file {full} for {path} to lie over");
         using IBlockBackend below = Open(full, new DiskImageOptions { ReadOnly = true, Format = options.BackingFormat });
         string format = options.BackingFormat is { } name ? DiskFormats.NameOf(DiskFormats.Parse(name)) : GuessFormat(full);
         return options with { Size = options.Size ?? (below.Length + 511) / 512 * 512, BackingFormat = format };
@@ -106,6 +109,9 @@ public static class DiskImage
             throw new DiskImageException($"{path} lies over {below}, which lies over {path}: one of them names a wrong backing file");
         if (chain.Count > MostBelow)
             throw new DiskImageException($"{chain[0]} has more than {MostBelow} images below it; join them with `doppel disk convert`");
+        if (!Path.Exists(below))
+            throw new DiskImageException($"{path} lies over {below}, which is not there; say where it is now with `doppel disk rebase -u -b FILE "
+                + $"{path}`");
         try
         {
             DiskFormat format = header.BackingFormat is { } name ? DiskFormats.Parse(name) : GuessBelow(path, recorded, below);

@@ -41,7 +41,7 @@ public static class DiskMaintenance
         {
             file.SetLength(size);
         }
-        catch (Exception e) when (e is IOException or ArgumentException)
+        catch (IOException e)
         {
             File.Delete(path);
             throw new DiskImageException($"{path} can not have {size} bytes: {e.Message}", e);
@@ -51,28 +51,28 @@ public static class DiskMaintenance
     /// <summary>Copies a disk, with all images below it, to a new image.</summary>
     /// <param name="source">Path of the image to copy.</param>
     /// <param name="sourceFormat">Its format.</param>
-    /// <param name="target">Path of the new image, which is there when it is complete; nothing may be there yet.</param>
-    /// <param name="options">How the new image is made if it is to be qcow2, null for a raw one; the size is filled in. And whether to
-    /// compress it.</param>
+    /// <param name="target">Path of the new image, which is there when it is complete.</param>
+    /// <param name="options">How the new image is made if it is to be qcow2, null for a raw one; the size is filled in. Whether to compress
+    /// it, and whether it takes the place of what is there under its path.</param>
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Ends the copy; the new image is removed.</param>
     public static void Convert(
-        string source, string? sourceFormat, string target, (Qcow2CreateOptions? Qcow2, bool Compress) options, IProgress<double>? progress,
-        CancellationToken cancellation)
+        string source, string? sourceFormat, string target, (Qcow2CreateOptions? Qcow2, bool Compress, bool Replace) options,
+        IProgress<double>? progress, CancellationToken cancellation)
     {
         if (options.Compress && options.Qcow2 is null) throw new DiskImageException("a raw image can not be compressed; use -O qcow2");
         using IBlockBackend from = DiskImage.Open(source, new DiskImageOptions { ReadOnly = true, Format = sourceFormat });
         long size = (from.Length + 511) / 512 * 512;
-        if (File.Exists(target)) throw new HostException($"{target} exists already; remove it first, or choose another name");
+        if (File.Exists(target) && !options.Replace) throw HostImageFile.ExistsAlready(target);
+        using HostImageFile? old = Hold(target);
         // Whoever finds the target finds all of it, even if the copy is killed.
-        string part = target + ".part";
-        Remove(part);
+        string part = PartOf(target);
         if (options.Qcow2 is null) CreateRaw(part, from.Length);
         else Qcow2Image.Create(part, options.Qcow2 with { Size = size, Backing = null, BackingFormat = null });
         try
         {
             Copy(from, part, options, progress, cancellation);
-            File.Move(part, target);
+            File.Move(part, target, options.Replace);
         }
         catch
         {
@@ -81,12 +81,22 @@ public static class DiskMaintenance
         }
     }
 
-    /// <summary>Removes an image, if there is one and nobody uses it.</summary>
-    public static void Remove(string path)
+    /// <summary>Makes an image in the place of one that is there; if that fails, the old one stays.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="create">Makes it under the path that it is given.</param>
+    public static void Replace(string path, Action<string> create)
     {
-        if (!File.Exists(path)) return;
-        HostImageFile.Open(path, writable: true).Dispose();
-        File.Delete(path);
+        using HostImageFile? old = Hold(path);
+        string part = PartOf(path);
+        try
+        {
+            create(part);
+            File.Move(part, path, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(part);
+        }
     }
 
     /// <summary>Changes the size of a disk.</summary>
@@ -165,6 +175,9 @@ public static class DiskMaintenance
         if (keepContent)
         {
             using Qcow2Image overlay = (Qcow2Image)DiskImage.Open(path, new DiskImageOptions { Format = "qcow2" });
+            if (overlay.Metadata.Header.SnapshotCount > 0)
+                throw new DiskImageException($"{path} has internal snapshots, which would read differently over another image; convert it "
+                    + "to a new image instead");
             DiskRebase.CopyDifferences(overlay, next, progress, cancellation);
         }
         using HostImageFile file = HostImageFile.Open(path, writable: true);
@@ -181,6 +194,22 @@ public static class DiskMaintenance
             yield return (at, extent);
             at += extent.Length;
         }
+    }
+
+    // Locks what is to be replaced, so that nobody uses it, and it does not become the image below the new one.
+    private static HostImageFile? Hold(string path)
+    {
+        if (!File.Exists(path)) return null;
+        return HostFileKind.IsPlain(path) ? HostImageFile.Open(path, writable: true) : throw HostImageFile.ExistsAlready(path);
+    }
+
+    // What an earlier try has left there goes.
+    private static string PartOf(string path)
+    {
+        string part = path + ".part";
+        Hold(part)?.Dispose();
+        File.Delete(part);
+        return part;
     }
 
     private static DiskFormat Kind(string path, string? format) => format is null ? DiskFormats.Guess(path) : DiskFormats.Parse(format);
@@ -206,7 +235,7 @@ public static class DiskMaintenance
     }
 
     private static void Copy(
-        IBlockBackend from, string target, (Qcow2CreateOptions? Qcow2, bool Compress) options, IProgress<double>? progress,
+        IBlockBackend from, string target, (Qcow2CreateOptions? Qcow2, bool Compress, bool Replace) options, IProgress<double>? progress,
         CancellationToken cancellation)
     {
         if (options.Qcow2 is null)

@@ -37,7 +37,7 @@ internal sealed class HostImageFile : IImageFile
         }
         catch (IOException e) when (File.Exists(path))
         {
-            throw new HostException($"{path} exists already; remove it first, or choose another name", e);
+            throw ExistsAlready(path, e);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or DirectoryNotFoundException)
         {
@@ -45,6 +45,13 @@ internal sealed class HostImageFile : IImageFile
         }
         return Open(path, writable: true);
     }
+
+    /// <summary>What is there is not written over, a device of the host least of all.</summary>
+    internal static HostException ExistsAlready(string path, Exception? cause = null)
+        => new(HostFileKind.IsPlain(path)
+            ? $"{path} exists already; remove it first, add --force, or choose another name"
+            : $"{path} exists already and is no plain file; make an image with another name, and copy that with `dd` if you want it there",
+            cause!);
 
     /// <inheritdoc/>
     public void Read(long offset, ReadOnlySpan<HostBuffer> buffers)

@@ -1,9 +1,12 @@
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
 /// <summary>How often each cluster of a file is used; takes memory for what is used only. Thread contract: one thread at a time.</summary>
-internal sealed class ClusterCounts
+/// <param name="path">What to call the file in messages.</param>
+/// <param name="mostPages">Most pages of counts: an image that was made to do harm may use one cluster of each.</param>
+internal sealed class ClusterCounts(string path, int mostPages = ClusterCounts.MostPages)
 {
-    private const int PageBits = 12;
+    // Half a gigabyte; enough for an image of eight terabytes with clusters of the usual size.
+    private const int PageBits = 10, MostPages = 1 << 17;
 
     private readonly SortedDictionary<long, uint[]> _pages = [];
 
@@ -24,9 +27,15 @@ internal sealed class ClusterCounts
     {
         for (long cluster = first; cluster < first + count; cluster++)
         {
-            if (!_pages.TryGetValue(cluster >> PageBits, out uint[]? page)) _pages.Add(cluster >> PageBits, page = new uint[1 << PageBits]);
+            if (!_pages.TryGetValue(cluster >> PageBits, out uint[]? page)) _pages.Add(cluster >> PageBits, page = NewPage());
             page[cluster & ((1 << PageBits) - 1)]++;
         }
         End = Math.Max(End, first + count);
     }
+
+    private uint[] NewPage()
+        => _pages.Count < mostPages
+            ? new uint[1 << PageBits]
+            : throw new DiskImageException($"{path} is too large to be checked, or its tables name clusters all over the place; restore the image "
+                + "from a copy");
 }

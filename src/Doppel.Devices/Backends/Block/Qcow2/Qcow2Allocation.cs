@@ -21,8 +21,15 @@ internal sealed class Qcow2Allocation(IImageFile file, Qcow2Metadata metadata, I
         CheckSound();
         Qcow2Run run = _tables.Find(offset, cursor.Remaining);
         long done = run.Length;
-        if (run.Kind == Qcow2Kind.Data) BlockTransfer.Write(file, run.Host, run.Length, ref cursor);
-        else done = WriteNew(offset, run, ref cursor);
+        if (run.Kind == Qcow2Kind.Data)
+        {
+            metadata.Guard.CheckWritable(run.Host, run.Length);
+            BlockTransfer.Write(file, run.Host, run.Length, ref cursor);
+        }
+        else
+        {
+            done = WriteNew(offset, run, ref cursor);
+        }
         CommitIfCrowded();
         return done;
     }

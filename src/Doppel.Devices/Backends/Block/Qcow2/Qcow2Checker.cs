@@ -12,7 +12,7 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
     private readonly long _fileEnd = (file.Length + header.ClusterBytes - 1) & -(long)header.ClusterBytes;
 
     /// <summary>Uses of clusters, without the refcount table and its blocks.</summary>
-    internal ClusterCounts Uses { get; } = new();
+    internal ClusterCounts Uses { get; } = new(file.Path);
 
     internal Qcow2CheckReport Report { get; } = new();
 

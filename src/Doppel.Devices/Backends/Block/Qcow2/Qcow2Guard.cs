@@ -25,6 +25,16 @@ internal sealed class Qcow2Guard(IImageFile file, Qcow2Header header)
         return (long)offset;
     }
 
+    /// <summary>
+    /// As <see cref="CheckCluster"/>, for one that was written before anything named it: if it lies behind the end of the file, that was cut
+    /// short.
+    /// </summary>
+    internal long CheckInside(ulong offset, string what)
+        => (long)offset < file.Length
+            ? CheckCluster(offset, what)
+            : throw Damaged($"{what} at 0x{offset:x} lies behind the end of the file, which has {file.Length} bytes and may have been cut "
+                + "short");
+
     internal DiskImageException Damaged(string why)
     {
         OnDamage?.Invoke();

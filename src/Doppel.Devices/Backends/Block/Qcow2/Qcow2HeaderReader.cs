@@ -86,13 +86,16 @@ internal static class Qcow2HeaderReader
         if (header.RefcountTableClusters == 0) throw Damaged(file, "it has no refcount table");
         (string Name, long Offset)[] tables =
         [
-            ("L1 table", header.L1Offset),
+            ("L1 table", header.L1Entries == 0 ? 0 : header.L1Offset),
             ("refcount table", header.RefcountTableOffset),
             ("snapshot table", header.SnapshotCount == 0 ? 0 : header.SnapshotsOffset),
         ];
         foreach ((string name, long offset) in tables)
         {
             if ((offset & (header.ClusterBytes - 1)) != 0) throw Damaged(file, $"its {name} does not begin with a cluster");
+            if (offset >= file.Length)
+                throw Damaged(file, $"its {name} lies behind the end of the file, which has {file.Length} bytes and may have been cut "
+                    + "short");
         }
     }
 

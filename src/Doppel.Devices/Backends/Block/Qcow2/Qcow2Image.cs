@@ -83,6 +83,8 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
         try
         {
             long length = new BufferCursor(buffers).Remaining;
+            // Behind the last byte there may be no table to look at.
+            if (length == 0) return true;
             if (!Metadata.Tables.TryFindCached(offset, length, out Qcow2Run run) || run.Length < length) return false;
             switch (run.Kind)
             {
@@ -286,11 +288,13 @@ public sealed class Qcow2Image : IBlockBackend, IBlockMap
             throw new DiskImageException($"{file.Path} was not closed; repair it with `doppel disk check --repair {file.Path}`");
     }
 
-    // A program that does not know what an auto-clear feature is about must say that it may be out of date ("autoclear_features").
+    // A program that does not know what an auto-clear feature is about must say that it may be out of date ("autoclear_features"), and that
+    // must be stable before anything is.
     private void ClearAutoclear()
     {
         Metadata.Header.Autoclear = 0;
         Metadata.Writer.WriteFeatures();
+        _file.Flush();
     }
 
     // The specification wants the image not to be written any more until it is repaired.

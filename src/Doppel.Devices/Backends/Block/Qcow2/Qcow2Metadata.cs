@@ -117,9 +117,14 @@ internal sealed class Qcow2Metadata
         if (_released.Count == 0) return;
         // Reads and writes that found the old places may still be under way.
         _drain();
-        foreach ((long first, int count) in _released) Free(first, count);
-        _released.Clear();
-        _releasedClusters = 0;
+        // What is given back is off the list first: after an error some clusters may be lost space, but none is given back twice.
+        while (_released.Count > 0)
+        {
+            (long first, int count) = _released[^1];
+            _released.RemoveAt(_released.Count - 1);
+            _releasedClusters -= count;
+            Free(first, count);
+        }
     }
 
     private void Free(long first, int count)
@@ -134,9 +139,17 @@ internal sealed class Qcow2Metadata
         Punch(start, end);
     }
 
-    // A file system that has no holes keeps the bytes, which is as good.
+    // A file system that has no holes keeps the bytes, which is as good; so does one that has no room to note a hole, as a full one may.
     private void Punch(long from, long to)
     {
-        if (from < to) _ = _file.TryPunchHole(from << Header.ClusterBits, to - from << Header.ClusterBits);
+        if (from >= to) return;
+        try
+        {
+            _ = _file.TryPunchHole(from << Header.ClusterBits, to - from << Header.ClusterBits);
+        }
+        catch (IOException)
+        {
+            // The clusters are free all the same.
+        }
     }
 }

@@ -149,8 +149,12 @@ internal sealed class Qcow2Refcounts
         return old;
     }
 
+    // Zero if there is none.
     private long BlockOf(long cluster)
-        => _guard.CheckCluster(_table[cluster >> _header.BlockBits] & ~511UL & (ulong)(Qcow2Format.MaxFileOffset - 1), "a refcount block");
+    {
+        ulong offset = _table[cluster >> _header.BlockBits] & ~511UL & (ulong)(Qcow2Format.MaxFileOffset - 1);
+        return offset == 0 ? 0 : _guard.CheckInside(offset, "a refcount block");
+    }
 
     private long PieceOffset(long block, long cluster)
         => block + ((cluster & ((1L << _header.BlockBits) - 1)) >> _pieceCountBits) * _blocks.PieceBytes;

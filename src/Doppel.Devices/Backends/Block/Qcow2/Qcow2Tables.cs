@@ -86,7 +86,7 @@ internal sealed class Qcow2Tables
         int index = (int)(guest >> _header.L1Shift);
         ulong entry = _l1[index];
         if ((entry & Qcow2Format.Copied) != 0 && (entry & Qcow2Format.OffsetMask) != 0) return;
-        long old = TableOffset(entry), made = _refcounts.Allocate(1, out _);
+        long old = (entry & Qcow2Format.OffsetMask) == 0 ? 0 : TableOffset(entry), made = _refcounts.Allocate(1, out _);
         _l2.Drop(made, _header.ClusterBytes);
         try
         {
@@ -151,7 +151,7 @@ internal sealed class Qcow2Tables
         return place;
     }
 
-    private long TableOffset(ulong entry) => _guard.CheckCluster(entry & Qcow2Format.OffsetMask, "an L2 table");
+    private long TableOffset(ulong entry) => _guard.CheckInside(entry & Qcow2Format.OffsetMask, "an L2 table");
 
     private long EntryOffset(ulong l1Entry, long guest)
         => TableOffset(l1Entry) + ((guest >> _header.ClusterBits) & (_header.L2Entries - 1)) * 8;
@@ -170,7 +170,10 @@ internal sealed class Qcow2Tables
             if (BinaryPrimitives.ReadUInt64BigEndian(entries[at..]) != expected) break;
             length += cluster;
         }
-        return new Qcow2Run(kind, (long)(first & Qcow2Format.OffsetMask) + inside, Math.Min(length, most), first);
+        length = Math.Min(length, most);
+        long host = (long)(first & Qcow2Format.OffsetMask) + inside;
+        if (kind is Qcow2Kind.Data or Qcow2Kind.Shared) _guard.CheckInside((ulong)(host + length - 1) & ~(ulong)(cluster - 1), "a cluster");
+        return new Qcow2Run(kind, host, length, first);
     }
 
     // A table that a snapshot has too is never changed, so the file has it as it is.
