@@ -11,6 +11,9 @@ internal static class ExtendedMessages
     // linux/limits.h: XATTR_SIZE_MAX and XATTR_LIST_MAX.
     internal const int MaxValue = 65536;
 
+    // linux/xattr.h: XATTR_REPLACE.
+    private const int MustExist = 2;
+
     internal static int Walk(ShareSession session, ref ShareReader message, ref ShareWriter reply)
     {
         if (!session.TryFind(message.Int(), out ShareFid fid)) return Errno.EBADF;
@@ -72,8 +75,8 @@ internal static class ExtendedMessages
         if (attribute.Filled != attribute.Value.Length) return Errno.EINVAL;
         int error = session.Tree.Reach(fid.Node, out HostEntry? entry);
         if (error != 0) return error;
-        // The protocol has no other way to remove one.
-        return attribute.Value.Length == 0 ? entry!.RemoveAttribute(attribute.Name)
+        // The protocol has no other way to remove one, and Linux asks for no empty value that must be there already.
+        return attribute is { Value.Length: 0, Flags: MustExist } ? entry!.RemoveAttribute(attribute.Name)
             : entry!.SetAttribute(attribute.Name, attribute.Value, attribute.Flags);
     }
 

@@ -100,7 +100,7 @@ internal static class FileMessages
         if (flags.MayWrite && session.Options.IsReadOnly) return Errno.EROFS;
         int error = session.Tree.Reach(node, out HostEntry? entry);
         if (error != 0) return error;
-        return session.Tree.IsFull && node.Entry is null ? Errno.ENFILE : entry!.Open(flags, out file);
+        return session.Tree.IsFull ? Errno.ENFILE : entry!.Open(flags, out file);
     }
 
     private static int OpenExisting(

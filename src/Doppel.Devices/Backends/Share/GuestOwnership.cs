@@ -55,7 +55,7 @@ internal sealed class GuestOwnership(uint hostUid, uint hostGid)
     internal void Initialize(HostEntry entry, in HostFileStatus status, GuestOwner owner, uint mode)
     {
         // Where attributes can not be kept the file belongs to the guest's user 0.
-        _ = Write(entry, status, owner with { Special = status.IsRegular ? mode & SpecialBits : 0 });
+        _ = Write(entry, status, owner with { Special = CanHaveAttribute(status) ? mode & SpecialBits & ~status.Mode : 0 });
         uint wanted = (mode & PlainBits) | (status.Mode & SpecialBits);
         if (!status.IsSymlink && (status.Mode & (SpecialBits | PlainBits)) != wanted) entry.SetMode(wanted);
     }
