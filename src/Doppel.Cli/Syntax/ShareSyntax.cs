@@ -1,15 +1,18 @@
 namespace Doppel.Cli.Syntax;
 
-/// <summary>A shared folder as it is typed: <c>FOLDER:GUEST</c>, <c>FOLDER:GUEST,ro</c>.</summary>
+/// <summary>
+/// A shared folder as it is typed: <c>FOLDER:GUEST</c>, <c>FOLDER:GUEST,ro</c>; and with a colon before the mode, as people are used to
+/// from containers.
+/// </summary>
 internal static class ShareSyntax
 {
-    private const string ReadOnlySuffix = ",ro", WritableSuffix = ",rw";
+    private const string ReadOnly = "ro", Writable = "rw";
 
     /// <summary>Reads a shared folder; null with a sentence for people if it is none.</summary>
     internal static SharedFolder? TryParse(string text, out string problem)
     {
-        bool isReadOnly = text.EndsWith(ReadOnlySuffix, StringComparison.Ordinal);
-        string paths = isReadOnly || text.EndsWith(WritableSuffix, StringComparison.Ordinal) ? text[..^ReadOnlySuffix.Length] : text;
+        bool isReadOnly = EndsWith(text, ReadOnly);
+        string paths = isReadOnly || EndsWith(text, Writable) ? text[..^(ReadOnly.Length + 1)] : text;
         // A colon may be part of the host's name; the guest's begins with a slash.
         int colon = paths.LastIndexOf(":/", StringComparison.Ordinal);
         if (colon < 0) colon = paths.LastIndexOf(':');
@@ -21,4 +24,8 @@ internal static class ShareSyntax
         return problem.Length != 0 ? null
             : new SharedFolder { HostPath = Path.GetFullPath(host), GuestPath = guest, IsReadOnly = isReadOnly };
     }
+
+    // "project:ro" alone is a folder and a path that is none.
+    private static bool EndsWith(string text, string mode) =>
+        text.EndsWith("," + mode, StringComparison.Ordinal) || (text.EndsWith(":" + mode, StringComparison.Ordinal) && text.Contains(":/", StringComparison.Ordinal));
 }

@@ -12,6 +12,8 @@ public sealed class ShareSyntaxTests
     [InlineData("/srv/x:/mnt,ro", "/srv/x", "/mnt", true)]
     [InlineData("/srv/x:/mnt/a b,rw", "/srv/x", "/mnt/a b", false)]
     [InlineData("/srv/a:b:/mnt", "/srv/a:b", "/mnt", false)]
+    [InlineData("/srv/x:/mnt:ro", "/srv/x", "/mnt", true)]
+    [InlineData("/srv/x:/mnt:rw", "/srv/x", "/mnt", false)]
     [InlineData("/srv/../x:/mnt/x,y", "/x", "/mnt/x,y", false)]
     public void Share_WhatPeopleType_IsUnderstood(string text, string host, string guest, bool isReadOnly)
     {
@@ -23,6 +25,7 @@ public sealed class ShareSyntaxTests
     [InlineData("project", "write --share project:/mnt", "where is it to appear")]
     [InlineData("project:", "Write --share project:/mnt", "where is it to appear")]
     [InlineData(":/mnt", "write --share .:/mnt", "the folder of the host is missing")]
+    [InlineData("project:ro", "write --share project:/ro", "no absolute path")]
     [InlineData("project:mnt", "write --share project:/mnt", "no absolute path")]
     public void Share_Nonsense_IsRefusedAndSaysWhatToType(string text, string remedy, string cause)
     {
@@ -55,8 +58,15 @@ public sealed class ShareSyntaxTests
     [Fact]
     public void GuestShares_WithAnyPath_AreReadByAShell()
     {
-        byte[] file = GuestShare.ToFile([new GuestShare("share0", "/mnt/it's a $HOME", false), new GuestShare("share1", "/srv", true)]);
-        Assert.Equal("share 'share0' rw '/mnt/it'\\''s a $HOME'\nshare 'share1' ro '/srv'\n", Encoding.UTF8.GetString(file));
+        byte[] file = GuestShare.ToFile([new GuestShare("share0", "/mnt/it's a $HOME", false), new GuestShare("share1", "/srv/x", true)]);
+        Assert.Equal("share 'share0' rw '/mnt/it'\\''s a $HOME'\nshare 'share1' ro '/srv/x'\n", Encoding.UTF8.GetString(file));
+    }
+
+    [Fact]
+    public void GuestShares_InsideOneAnother_AreMountedFromTheOutside()
+    {
+        GuestShare[] shares = [new("share0", "/mnt/a/b/", false), new("share1", "//mnt", false), new("share2", "/mnt/c", true)];
+        Assert.Equal("share 'share1' rw '//mnt'\nshare 'share2' ro '/mnt/c'\nshare 'share0' rw '/mnt/a/b/'\n", Encoding.UTF8.GetString(GuestShare.ToFile(shares)));
     }
 
     private static SharedFolder Share(string host, string guest) => new() { HostPath = host, GuestPath = guest };
