@@ -129,6 +129,9 @@ internal static unsafe partial class Interop
     [LibraryImport(Libc, EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Ftruncate(SafeFileHandle file, long length);
 
+    [LibraryImport(Libc, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Fcntl(SafeFileHandle file, int command, ref FileLock range);
+
     [LibraryImport(Libc, EntryPoint = "fsync", SetLastError = true)]
     internal static partial int Fsync(SafeFileHandle file);
 

@@ -5,7 +5,8 @@ namespace Doppel.SystemTests;
 /// <summary>Guests with folders of the host, through the command line.</summary>
 public sealed class ShareTests
 {
-    private const int Checks = 70;
+    private const int Checks = 72;
+    private const string SeedVariable = "DOPPEL_SHARE_SEED", StepsVariable = "DOPPEL_SHARE_STEPS";
 
     [ToolFact("apt-get")]
     public async Task Share_InAGuest_BehavesAsAFileSystem()
@@ -50,12 +51,53 @@ public sealed class ShareTests
     }
 
     [ToolFact("apt-get", "riscv64-linux-gnu-gcc")]
+    public async Task Share_LocksOfEitherSide_HoldOnTheOther()
+    {
+        await using MachineShed shed = new();
+        string share = Directory.CreateDirectory(shed.File("share")).FullName;
+        await CompileAsync("share-locks.c", Path.Combine(share, "locks"));
+        await shed.StartAsync("worker", "--network", "none", "--share", $"{share}:/mnt");
+        Task<string> holder = LockAsync("l", "+/mnt/held", "-/mnt/go", "n", "f", "u", "f", "u", "F", "u");
+        while (!File.Exists(Path.Combine(share, "held"))) await Task.Delay(20);
+        await using FileStream file = new(Path.Combine(share, "file"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Assert.Throws<IOException>(() => file.Lock(19, 1));
+        file.Lock(20, 1);
+        file.Unlock(20, 1);
+        await File.WriteAllTextAsync(Path.Combine(share, "go"), "");
+        Assert.Equal("ok ok ok ok ok ok ok ok", await holder);
+        file.Lock(19, 1);
+        Assert.Equal("busy busy", await LockAsync("l", "f"));
+        Task<string> waiting = LockAsync("+/mnt/waiting", "L");
+        while (!File.Exists(Path.Combine(share, "waiting"))) await Task.Delay(20);
+        Assert.False(waiting.IsCompleted);
+        file.Unlock(19, 1);
+        Assert.Equal("ok", await waiting);
+
+        async Task<string> LockAsync(params string[] steps) =>
+            (await shed.DoAsync(["exec", "worker", "--", "/mnt/locks", "/mnt/file", .. steps])).TrimEnd().Replace('\n', ' ');
+    }
+
+    [ToolFact("apt-get", "riscv64-linux-gnu-gcc")]
+    public async Task Share_RandomCalls_DoWhatTheyDoInAFolderOfTheGuests()
+    {
+        using TemporaryFolder folder = new();
+        string share = Directory.CreateDirectory(folder.File("share")).FullName;
+        await CompileAsync("share-twin.c", Path.Combine(share, "twin"));
+        await DoppelCli.EnsureImageAsync();
+        string seed = Environment.GetEnvironmentVariable(SeedVariable) ?? "1", steps = Environment.GetEnvironmentVariable(StepsVariable) ?? "20000";
+        CliResult result = await DoppelCli.RunAsync("run", "--network", "none", "--share", $"{share}:/mnt", "--", "sh", "-c",
+            $"mkdir -p /mnt/here/in /tmp/there/in && /mnt/twin /mnt/here/in /tmp/there/in {seed} {steps} && find /mnt/here /tmp/there -type p -exec rm {{}} ';' && cp -a /tmp/there /mnt/copy");
+        Assert.True(result.Status == 0, $"{SeedVariable}={seed} {StepsVariable}={steps}: {result.OutputText}{result.ErrorText}");
+        Assert.Contains(", 0 differences", result.OutputText, StringComparison.Ordinal);
+        (int status, string messages) = await Tool.RunAsync("diff", "-r", "--no-dereference", Path.Combine(share, "here"), Path.Combine(share, "copy"));
+        Assert.True(status == 0, messages);
+    }
+
+    [ToolFact("apt-get", "riscv64-linux-gnu-gcc")]
     public async Task Share_ProgramThatMapsAndLocks_WritesWhatTheHostReads()
     {
         using TemporaryFolder folder = new();
-        string source = Path.Combine(AppContext.BaseDirectory, "Guests", "share-maps.c");
-        (int status, string messages) = await Tool.RunAsync("riscv64-linux-gnu-gcc", "-static", "-O1", "-o", folder.File("maps"), source);
-        Assert.True(status == 0, messages);
+        await CompileAsync("share-maps.c", folder.File("maps"));
         await DoppelCli.EnsureImageAsync();
         CliResult result = await DoppelCli.RunAsync("run", "--network", "none", "--share", $"{folder.Path}:/mnt", "--", "/mnt/maps", "/mnt/file");
         Assert.Equal(("mapped\nlocked\n", "", 0), (result.OutputText, result.ErrorText, result.Status));
@@ -69,5 +111,11 @@ public sealed class ShareTests
         CliResult result = await DoppelCli.RunAsync("run", "--share", "/nowhere:/mnt", "--", "true");
         Assert.NotEqual(0, result.Status);
         Assert.Contains("the host has no folder /nowhere; create it with mkdir, or correct the name", result.ErrorText, StringComparison.Ordinal);
+    }
+
+    private static async Task CompileAsync(string source, string program)
+    {
+        (int status, string messages) = await Tool.RunAsync("riscv64-linux-gnu-gcc", "-static", "-O1", "-o", program, Path.Combine(AppContext.BaseDirectory, "Guests", source));
+        Assert.True(status == 0, messages);
     }
 }

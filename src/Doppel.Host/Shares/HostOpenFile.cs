@@ -136,8 +136,37 @@ public sealed class HostOpenFile : IDisposable
     /// <summary>Goes to a place in a folder: zero, or one that an entry named.</summary>
     public int Seek(long position) => HostEntry.Check(Interop.Lseek(Entry.Handle, position, Interop.SeekSet));
 
+    /// <summary>
+    /// Takes a lock on a range in place of what this open file holds there, without waiting: <see cref="Errno.EAGAIN"/> if another open
+    /// file or a process of the host's stands against it. What other handles of the same process hold does too (fcntl(2), "open file
+    /// description locks").
+    /// </summary>
+    public int Lock(in HostLock wanted) => SetLock(TypeOf(wanted), wanted.Start, wanted.Length);
+
+    /// <summary>Gives up what this open file holds of a range; a length of zero reaches to the end.</summary>
+    public int Unlock(long start, long length) => SetLock(Interop.LockNone, start, length);
+
+    /// <summary>Finds a lock of somebody else's that stands against one; null if none does.</summary>
+    public int FindLock(in HostLock wanted, out HostLock? held)
+    {
+        Interop.FileLock range = new() { Type = TypeOf(wanted), Start = wanted.Start, Length = wanted.Length };
+        int error = HostEntry.Check(Interop.Fcntl(Entry.Handle, Interop.FcntlGetFileLock, ref range));
+        held = error != 0 || range.Type == Interop.LockNone ? null
+            : new HostLock(range.Type == Interop.LockToWrite, range.Start, range.Length);
+        return error;
+    }
+
     /// <summary>Closes the file.</summary>
     public void Dispose() => Entry.Dispose();
+
+    private static short TypeOf(in HostLock range) => range.IsExclusive ? Interop.LockToWrite : Interop.LockToRead;
+
+    private int SetLock(short type, long start, long length)
+    {
+        Interop.FileLock range = new() { Type = type, Start = start, Length = length };
+        int error = HostEntry.Check(Interop.Fcntl(Entry.Handle, Interop.FcntlSetFileLock, ref range));
+        return error == Errno.EACCES ? Errno.EAGAIN : error;
+    }
 
     private static HostBuffer Buffer(byte[] pinned, int from) =>
         new(Marshal.UnsafeAddrOfPinnedArrayElement(pinned, from), (nuint)(pinned.Length - from));

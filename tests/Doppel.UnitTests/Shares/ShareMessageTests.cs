@@ -7,7 +7,7 @@ namespace Doppel.UnitTests.Shares;
 public sealed class ShareMessageTests : IDisposable
 {
     private const byte Statfs = 8, LOpen = 12, Symlink = 16, MkNod = 18, Rename = 20, ReadLink = 22, SetAttr = 26, XattrWalk = 30;
-    private const byte XattrCreate = 32, ReadDir = 40, FSync = 50, Lock = 52, GetLock = 54, Link = 70, MkDir = 72, RenameAt = 74;
+    private const byte XattrCreate = 32, ReadDir = 40, FSync = 50, Link = 70, MkDir = 72, RenameAt = 74;
     private const byte UnlinkAt = 76, Version = 100, Auth = 102, Attach = 104, Flush = 108, Walk = 110, Read = 116, Clunk = 120;
     private const byte Remove = 122;
 
@@ -350,6 +350,10 @@ public sealed class ShareMessageTests : IDisposable
         Assert.Equal("blue", GetXattr("user.color"));
         Assert.Equal("user.color\0", GetXattr(""));
         SetXattr("user.color", "", 0);
+        Assert.Equal("", GetXattr("user.color"));
+        Assert.Equal("user.color\0", GetXattr(""));
+        // What Linux sends to remove one: no value for an attribute that must be there.
+        SetXattr("user.color", "", 2);
         Assert.Equal("", GetXattr(""));
         Assert.Equal(Errno.ENODATA, _client.Call(XattrWalk, _client.MustWalk("file"), 900u, "user.color").Errno);
     }
@@ -373,23 +377,6 @@ public sealed class ShareMessageTests : IDisposable
         _client.Do(XattrCreate, fid, "user.x", 4UL, 0u);
         Assert.Equal(Errno.ENOSPC, _client.Write(fid, 2, "abc", out _));
         Assert.Equal(Errno.EINVAL, _client.Call(Clunk, fid).Errno);
-    }
-
-    [Fact]
-    public void Locks_OfTwoProcesses_Exclude()
-    {
-        uint one = OpenFile(), two = OpenFile();
-        Assert.Equal(0, LockOf(one, 1, 0, 10, 100));
-        Assert.Equal(1, LockOf(two, 0, 5, 1, 200));
-        Assert.Equal(0, LockOf(two, 1, 10, 0, 200));
-        ShareAnswer held = _client.Do(GetLock, two, (byte)0, 0UL, 5UL, 200u, "guest");
-        Assert.Equal((1, 0ul, 10ul, 100u), (held.Byte(), held.Long(), held.Long(), held.Int()));
-        Assert.Equal(0, LockOf(one, 2, 4, 2, 100));
-        Assert.Equal(0, LockOf(two, 1, 4, 2, 200));
-        Assert.Equal(1, LockOf(two, 1, 6, 1, 200));
-        _client.Clunk(one);
-        Assert.Equal(0, LockOf(two, 1, 0, 0, 200));
-        Assert.Equal(2, _client.Do(GetLock, two, (byte)1, 0UL, 0UL, 200u, "guest").Byte());
     }
 
     [Fact]
@@ -444,6 +431,19 @@ public sealed class ShareMessageTests : IDisposable
     }
 
     [Fact]
+    public void Descriptors_OfOneFileOpenedAgainAndAgain_AreBounded()
+    {
+        using ShareClient guest = _folder.Connect(new ShareOptions { MaxDescriptors = 20 });
+        uint file = guest.MustWalk("file");
+        uint[] fids = [.. Enumerable.Range(0, 100).Select(_ => Clone(guest, file))];
+        int[] errors = [.. fids.Select(fid => guest.Open(fid, 0))];
+        Assert.Equal((Errno.None, Errno.ENFILE), (errors[0], errors[^1]));
+        Assert.InRange(guest.Server.Session.Tree.Descriptors, 1, 20);
+        guest.Clunk(fids[0]);
+        Assert.Equal(0, guest.Open(fids[^1], 0));
+    }
+
+    [Fact]
     public void Quickly_WhatMayWaitForADisk_IsLeftAlone()
     {
         uint fid = OpenFile();
@@ -494,6 +494,12 @@ public sealed class ShareMessageTests : IDisposable
         Assert.Equal((byte)Errno.EMSGSIZE, room[7]);
     }
 
+    private static uint Clone(ShareClient guest, uint fid)
+    {
+        Assert.Equal(0, guest.WalkFrom(fid, out uint clone));
+        return clone;
+    }
+
     private static uint Deep(ShareClient guest, int i)
     {
         guest.Do(MkDir, 0u, $"d{i}", 0x1FFu, 0u);
@@ -529,8 +535,6 @@ public sealed class ShareMessageTests : IDisposable
         _client.Do(LOpen, fid, ShareClient.ReadWrite);
         return fid;
     }
-
-    private byte LockOf(uint fid, byte type, ulong start, ulong length, uint process) => _client.Do(Lock, fid, type, 0u, start, length, process, "guest").Byte();
 
     private void SetXattr(string name, string value, uint flags)
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using Doppel.Host.Shares;
 
 namespace Doppel.Devices.Backends.Share;
@@ -9,6 +8,9 @@ internal static class LockMessages
     private const byte Shared = 0, Exclusive = 1, Unlock = 2;
     private const byte Success = 0, Blocked = 1;
 
+    // A process on the host has no number in the guest.
+    private const uint NoProcess = 0;
+
     // A guest that wants to wait asks again, so nothing waits here.
     internal static int Lock(ShareSession session, ref ShareReader message, ref ShareWriter reply)
     {
@@ -17,9 +19,9 @@ internal static class LockMessages
         message.Int();
         int error = Read(fid, type, ref message, out ShareLock wanted);
         if (error != 0) return error;
-        bool isFree = type == Unlock || session.Locks.FindConflict(fid.Node.Identity, wanted) is null;
-        if (isFree && !session.Locks.Set(fid.Node.Identity, wanted, type != Unlock)) return Errno.ENOLCK;
-        reply.Byte(isFree ? Success : Blocked);
+        error = type == Unlock ? session.Locks.GiveUp(fid, wanted) : session.Locks.Take(fid, wanted);
+        if (error is not (0 or Errno.EAGAIN)) return error;
+        reply.Byte(error == 0 ? Success : Blocked);
         return 0;
     }
 
@@ -29,23 +31,24 @@ internal static class LockMessages
         byte type = message.Byte();
         int error = Read(fid, type, ref message, out ShareLock wanted);
         if (error != 0) return error;
-        ShareLock? held = session.Locks.FindConflict(fid.Node.Identity, wanted);
-        ShareLock told = held ?? wanted;
+        // A file system that has no locks has none that stand against this one.
+        _ = session.Locks.FindConflict(fid, wanted, out HostLock? held);
+        HostLock told = held ?? wanted.ToHost();
         reply.Byte(held is null ? Unlock : told.IsExclusive ? Exclusive : Shared);
-        reply.Long(told.Start);
-        reply.Long(told.End == ulong.MaxValue ? 0 : told.End - told.Start + 1);
-        reply.Int(told.Owner.Process);
-        reply.Text(Encoding.Latin1.GetBytes(told.Owner.Client));
+        reply.Long((ulong)told.Start);
+        reply.Long((ulong)told.Length);
+        reply.Int(held is null ? wanted.Process : NoProcess);
+        reply.Text([]);
         return 0;
     }
 
     private static int Read(ShareFid fid, byte type, ref ShareReader message, out ShareLock wanted)
     {
         ulong start = message.Long(), length = message.Long();
-        ShareLockOwner owner = new(message.Int(), Encoding.Latin1.GetString(message.Text()));
+        uint process = message.Int();
         // A length of zero reaches to the end of the file, wherever that will be.
         ulong end = length == 0 || length - 1 > ulong.MaxValue - start ? ulong.MaxValue : start + length - 1;
-        wanted = new ShareLock(owner, fid.Number, type == Exclusive, start, end);
-        return type > Unlock || owner.Client.Length > HostEntry.MaxName ? Errno.EINVAL : fid.File is null ? Errno.EBADF : 0;
+        wanted = new ShareLock(fid.Number, process, type == Exclusive, start, end);
+        return type > Unlock || start > long.MaxValue ? Errno.EINVAL : fid.File is null ? Errno.EBADF : 0;
     }
 }

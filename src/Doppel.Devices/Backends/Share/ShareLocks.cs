@@ -2,76 +2,80 @@ using Doppel.Host.Shares;
 
 namespace Doppel.Devices.Backends.Share;
 
-/// <summary>Who holds a lock: a process of a guest.</summary>
-internal readonly record struct ShareLockOwner(uint Process, string Client);
-
-/// <summary>A lock on a range of bytes of a file.</summary>
-/// <param name="Owner">Who holds it.</param>
-/// <param name="Fid">Handle by which it was taken.</param>
-/// <param name="IsExclusive">True for writing.</param>
-/// <param name="Start">First byte.</param>
-/// <param name="End">Last byte.</param>
-internal readonly record struct ShareLock(ShareLockOwner Owner, uint Fid, bool IsExclusive, ulong Start, ulong End)
-{
-    internal bool Overlaps(in ShareLock other) => Start <= other.End && other.Start <= End;
-
-    internal bool Conflicts(in ShareLock other) => Owner != other.Owner && (IsExclusive || other.IsExclusive) && Overlaps(other);
-}
-
 /// <summary>
-/// Locks of byte ranges as POSIX has them: those of one owner replace each other, those of others may conflict. Thread contract: one
-/// thread at a time.
+/// Locks of byte ranges that the guest's processes hold, as locks on the host's files, so that programs of the host and of other guests
+/// heed them. Between its own processes the guest's kernel decides before it asks. Of a share that is only read nothing is locked on
+/// the host: a guest that may change nothing must not make others wait either. Thread contract: one thread at a time.
 /// </summary>
-internal sealed class ShareLocks
+internal sealed class ShareLocks(ShareTree tree, ShareOptions options)
 {
     private const int Most = 1 << 14;
 
-    private readonly Dictionary<HostFileIdentity, List<ShareLock>> _files = [];
+    private readonly Dictionary<ulong, ShareLockedFile> _files = [];
     private int _count;
 
-    /// <summary>The first lock that stands against another; null if none does.</summary>
-    internal ShareLock? FindConflict(HostFileIdentity file, in ShareLock wanted)
+    /// <summary>All locks.</summary>
+    internal IEnumerable<ShareLock> All => _files.Values.SelectMany(static file => file.Locks);
+
+    /// <summary>Takes a lock for an open file of the guest's.</summary>
+    /// <returns>Zero, or <see cref="Errno.EAGAIN"/> if somebody else on the host stands against it, or another error.</returns>
+    internal int Take(ShareFid fid, in ShareLock wanted)
     {
-        if (!_files.TryGetValue(file, out List<ShareLock>? locks)) return null;
-        foreach (ShareLock held in locks)
+        if (options.IsReadOnly) return 0;
+        if (_count >= Most) return Errno.ENOLCK;
+        if (!_files.TryGetValue(fid.Node.Number, out ShareLockedFile? file))
         {
-            if (held.Conflicts(wanted)) return held;
+            if (tree.IsFull) return Errno.ENOLCK;
+            if (OpenHolder(fid.File!) is not { } holder) return 0;
+            _files.Add(fid.Node.Number, file = new ShareLockedFile(holder));
+            tree.OpenFiles++;
         }
-        return null;
+        int before = file.Locks.Count, error = file.Take(wanted);
+        Account(fid.Node.Number, file, before);
+        return error;
     }
 
-    /// <summary>Takes a lock that nothing stands against, or gives up what its owner holds of a range.</summary>
-    /// <returns>False if there are too many locks.</returns>
-    internal bool Set(HostFileIdentity file, in ShareLock wanted, bool isTaken)
+    /// <summary>Ends what the holder of a lock holds of its range.</summary>
+    /// <returns>Zero, or an error if what is left would be too many pieces.</returns>
+    internal int GiveUp(ShareFid fid, in ShareLock range)
     {
-        if (_count >= Most && isTaken) return false;
-        if (!_files.TryGetValue(file, out List<ShareLock>? locks)) _files.Add(file, locks = []);
-        int before = locks.Count;
-        for (int i = locks.Count - 1; i >= 0; i--)
-        {
-            ShareLock held = locks[i];
-            if (held.Owner != wanted.Owner || !held.Overlaps(wanted)) continue;
-            locks.RemoveAt(i);
-            if (held.Start < wanted.Start) locks.Add(held with { End = wanted.Start - 1 });
-            if (held.End > wanted.End) locks.Add(held with { Start = wanted.End + 1 });
-        }
-        if (isTaken) locks.Add(wanted);
-        _count += locks.Count - before;
-        if (locks.Count == 0) _files.Remove(file);
-        return true;
+        if (!_files.TryGetValue(fid.Node.Number, out ShareLockedFile? file)) return 0;
+        if (_count >= Most && !range.IsWhole) return Errno.ENOLCK;
+        int before = file.Locks.Count;
+        file.GiveUp(range);
+        Account(fid.Node.Number, file, before);
+        return 0;
     }
 
     /// <summary>Ends all locks that were taken by a handle.</summary>
-    internal void Forget(uint fid)
+    internal void Forget(ShareFid fid)
     {
-        if (_count == 0) return;
-        foreach ((HostFileIdentity file, List<ShareLock> locks) in _files.ToArray())
-        {
-            _count -= locks.RemoveAll(held => held.Fid == fid);
-            if (locks.Count == 0) _files.Remove(file);
-        }
+        if (!_files.TryGetValue(fid.Node.Number, out ShareLockedFile? file)) return;
+        int before = file.Locks.Count;
+        file.Forget(fid.Number);
+        Account(fid.Node.Number, file, before);
     }
 
-    /// <summary>All locks.</summary>
-    internal IEnumerable<(HostFileIdentity File, ShareLock Lock)> All => _files.SelectMany(static f => f.Value.Select(l => (f.Key, l)));
+    /// <summary>Finds a lock on the host that stands against one.</summary>
+    internal int FindConflict(ShareFid fid, in ShareLock wanted, out HostLock? held)
+    {
+        held = null;
+        if (options.IsReadOnly) return 0;
+        return _files.TryGetValue(fid.Node.Number, out ShareLockedFile? file) ? file.FindConflict(wanted.ToHost(), out held)
+            : fid.File!.FindLock(wanted.ToHost(), out held);
+    }
+
+    // The handle's own open file would not do: two handles of one process of the guest's would stand against each other.
+    private static HostOpenFile? OpenHolder(HostOpenFile file) =>
+        file.Entry.Open(HostOpenFlags.ReadWrite, out HostOpenFile? holder) == 0
+        || file.Entry.Open(HostOpenFlags.Read, out holder) == 0 ? holder : null;
+
+    private void Account(ulong number, ShareLockedFile file, int before)
+    {
+        _count += file.Locks.Count - before;
+        if (file.Locks.Count != 0) return;
+        _files.Remove(number);
+        file.Dispose();
+        tree.OpenFiles--;
+    }
 }

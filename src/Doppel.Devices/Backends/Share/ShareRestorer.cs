@@ -20,8 +20,10 @@ internal sealed class ShareRestorer(ShareSession session, ShareServerState state
         foreach (HostOpenFile? orphan in _orphans) orphan?.Dispose();
         foreach (ShareLockState held in state.Locks)
         {
-            ShareLockOwner owner = new(held.Process, held.Client);
-            session.Locks.Set(held.File, new ShareLock(owner, held.Fid, held.IsExclusive, held.Start, held.End), isTaken: true);
+            if (held.Start > long.MaxValue || held.End < held.Start) continue;
+            if (!session.TryFind(held.Fid, out ShareFid fid) || fid.File is null) continue;
+            // What somebody on the host has locked meanwhile is lost.
+            _ = session.Locks.Take(fid, new ShareLock(held.Fid, held.Process, held.IsExclusive, held.Start, held.End));
         }
     }
 

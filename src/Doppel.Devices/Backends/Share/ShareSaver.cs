@@ -17,9 +17,7 @@ internal sealed class ShareSaver(ShareSession session)
         MessageLimit = session.MessageLimit,
         Devices = [.. session.Tree.Devices],
         Fids = [.. session.Fids.Values.OrderBy(static f => f.Number).Select(Save)],
-        Locks = [.. session.Locks.All.Select(static l =>
-            new ShareLockState(l.File, l.Lock.Fid, l.Lock.Owner.Process, l.Lock.Owner.Client,
-                l.Lock.IsExclusive, l.Lock.Start, l.Lock.End))],
+        Locks = [.. session.Locks.All.Select(static l => new ShareLockState(l.Fid, l.Process, l.IsExclusive, l.Start, l.End))],
         Orphans = _orphans,
     };
 

@@ -62,14 +62,12 @@ public sealed record ShareFidState
 }
 
 /// <summary>A lock of a process of the guest's.</summary>
-/// <param name="File">The file.</param>
 /// <param name="Fid">Handle by which it was taken.</param>
 /// <param name="Process">The process.</param>
-/// <param name="Client">What the guest calls itself.</param>
 /// <param name="IsExclusive">True for writing.</param>
 /// <param name="Start">First byte.</param>
-/// <param name="End">Last byte.</param>
-public sealed record ShareLockState(HostFileIdentity File, uint Fid, uint Process, string Client, bool IsExclusive, ulong Start, ulong End);
+/// <param name="End">Last byte; the largest number for wherever the file will end.</param>
+public sealed record ShareLockState(uint Fid, uint Process, bool IsExclusive, ulong Start, ulong End);
 
 /// <summary>An open file that has no name any more.</summary>
 /// <param name="Mode">Permissions.</param>

@@ -17,6 +17,7 @@ internal sealed class ShareSession : IDisposable
     {
         Options = options;
         Tree = new ShareTree(root, options);
+        Locks = new ShareLocks(Tree, options);
     }
 
     internal ShareOptions Options { get; }
@@ -28,7 +29,7 @@ internal sealed class ShareSession : IDisposable
     /// <summary>Room for one attribute or list of names, as long as they can be.</summary>
     internal byte[] AttributeRoom => _attributeRoom ??= new byte[ExtendedMessages.MaxValue];
 
-    internal ShareLocks Locks { get; } = new();
+    internal ShareLocks Locks { get; }
 
     internal IReadOnlyDictionary<uint, ShareFid> Fids => _fids;
 
@@ -90,9 +91,9 @@ internal sealed class ShareSession : IDisposable
     {
         _fids.Remove(fid.Number);
         _attributeBytes -= fid.Attribute?.Value.Length ?? 0;
-        Locks.Forget(fid.Number);
         if (fid.File is not null)
         {
+            Locks.Forget(fid);
             fid.File.Dispose();
             fid.File = null;
             Tree.OpenFiles--;
