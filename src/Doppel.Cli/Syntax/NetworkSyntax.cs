@@ -17,7 +17,7 @@ internal static class NetworkSyntax
     private static readonly string[] s_common = ["mac", "queues", .. s_guest];
 
     /// <summary>The network of those who ask for none.</summary>
-    internal static NetworkChoice Default { get; } = new(new NetworkConfig { Kind = NetworkKind.User }, GuestNetwork.User);
+    internal static NetworkChoice Default { get; } = new(new NetworkConfig { Kind = NetworkKind.User }, GuestNetwork.OfUser(null));
 
     /// <summary>Reads a network; null with a sentence for people if it is none.</summary>
     internal static NetworkChoice? TryParse(string text, out string problem)

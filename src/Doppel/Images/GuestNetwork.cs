@@ -1,3 +1,5 @@
+using Doppel.Devices.Backends.Net.User.Naming;
+
 namespace Doppel.Images;
 
 /// <summary>How the image's process 1 sets up one network interface, before the command starts. Immutable.</summary>
@@ -14,16 +16,21 @@ public sealed record GuestNetwork
         NameServer = "10.0.2.3",
         Address6 = "fec0::15/64",
         Gateway6 = "fec0::2",
+        Search = ["doppel.internal"],
     };
 
-    /// <summary>With the addresses of a user network of another subnet.</summary>
-    /// <param name="subnet">As in <see cref="NetworkConfig.Subnet"/>; what is none there gives <see cref="User"/>.</param>
-    public static GuestNetwork OfUser(string? subnet) => !UserSubnet.TryParse(subnet, out UserSubnet? plan) ? User : User with
+    /// <summary>With the addresses of a user network of another subnet, and looking for short names where the host does.</summary>
+    /// <param name="subnet">As in <see cref="NetworkConfig.Subnet"/>; for null, or what is none, the addresses are those of <see cref="User"/>.</param>
+    public static GuestNetwork OfUser(string? subnet)
     {
-        Address = $"{plan.Guest}/{plan.Bits}",
-        Gateway = plan.Host.ToString(),
-        NameServer = plan.NameServer.ToString(),
-    };
+        GuestNetwork usual = User with { Search = [.. User.Search, .. ResolverFile.Read().Search] };
+        return !UserSubnet.TryParse(subnet, out UserSubnet? plan) ? usual : usual with
+        {
+            Address = $"{plan.Guest}/{plan.Bits}",
+            Gateway = plan.Host.ToString(),
+            NameServer = plan.NameServer.ToString(),
+        };
+    }
 
     /// <summary>With an IPv4 address that is made of the Ethernet address, for a network where nobody gives out any (RFC 3927).</summary>
     public static GuestNetwork LinkLocal { get; } = new() { IsLinkLocal = true };
@@ -43,9 +50,13 @@ public sealed record GuestNetwork
     /// <summary>IPv6 address of the router, or null.</summary>
     public string? Gateway6 { get; init; }
 
+    /// <summary>Domains in which short names are looked for.</summary>
+    public IReadOnlyList<string> Search { get; init; } = [];
+
     /// <summary>True for <see cref="LinkLocal"/>.</summary>
     public bool IsLinkLocal { get; private init; }
 
     /// <summary>The word that process 1 reads.</summary>
-    internal string ToWord() => IsLinkLocal ? "link-local" : Address is null ? "dhcp" : string.Join(',', Address, Gateway, NameServer, Address6, Gateway6);
+    internal string ToWord() => IsLinkLocal ? "link-local" : Address is null ? "dhcp"
+        : string.Join(',', Address, Gateway, NameServer, Address6, Gateway6, string.Join('/', Search));
 }

@@ -1,6 +1,7 @@
 using Doppel.Boards;
 using Doppel.Devices.Backends.Net;
 using Doppel.Devices.Backends.Net.Switch;
+using Doppel.Devices.Backends.Net.User.Naming;
 
 namespace Doppel.Networks;
 
@@ -21,7 +22,7 @@ internal static class NetworkOpener
         {
             NetImpairmentOptions impairment = Impairment(network, config.Seed);
             return network.Kind == NetworkKind.User
-                ? new BoardNetwork(NetworkRules.Options(network, []), capture, impairment) { Mac = mac, QueuePairs = network.QueuePairs }
+                ? new BoardNetwork(NetworkRules.Options(network, []) with { Search = ResolverFile.Read().Search }, capture, impairment) { Mac = mac, QueuePairs = network.QueuePairs }
                 : new BoardNetwork(OpenBackend(network, config.Log), capture, impairment) { Mac = mac, QueuePairs = network.QueuePairs };
         }
         catch (IOException e)

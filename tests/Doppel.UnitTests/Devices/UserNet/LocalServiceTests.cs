@@ -45,7 +45,7 @@ public sealed class LocalServiceTests
     [Fact]
     public void Dhcp_DiscoverAndRequest_GiveTheWellKnownAddress()
     {
-        using StackBench bench = new();
+        using StackBench bench = new(new UserNetworkOptions { Search = ["corp.example"] });
         byte[] offer = Ask(bench, type: 1);
         Assert.Equal(2, Option(offer, 53)[0]);
         Assert.Equal(StackBench.Guest, IpAddress.Read(offer.AsSpan(UdpPayload + 16, 4)));
@@ -56,6 +56,8 @@ public sealed class LocalServiceTests
         Assert.Equal("0A000203", Convert.ToHexString(Option(ack, 6)));
         Assert.Equal("05DC", Convert.ToHexString(Option(ack, 26)));
         Assert.Equal("doppel"u8.ToArray(), Option(ack, 12));
+        Assert.Equal("doppel.internal"u8.ToArray(), Option(ack, 15));
+        Assert.Equal("\u0006doppel\u0008internal\0\u0004corp\u0007example\0", System.Text.Encoding.ASCII.GetString(Option(ack, 119)));
     }
 
     [Fact]
@@ -104,6 +106,22 @@ public sealed class LocalServiceTests
         }
         Assert.Equal(payload, reply.AsSpan(8).ToArray());
         Assert.Equal(0, StackBench.Checksum(reply));
+    }
+
+    [Fact]
+    public void RouterSolicitation_IsAnsweredWithPrefixServerAndDomains()
+    {
+        using StackBench bench = new(new UserNetworkOptions { Search = ["corp.example"] });
+        byte[] packet = Convert.FromHexString("6000000000083AFF" + "00000000000000000000000000000000" + "FF020000000000000000000000000002" + "8500" + "7BB8" + "00000000");
+        bench.Send(StackBench.Ethernet(EtherType.Ipv6, packet));
+        byte[] message = Assert.Single(bench.Received).Bytes[54..];
+        Assert.Equal(134, message[0]);
+        Dictionary<byte, byte[]> options = [];
+        for (int at = 16; at < message.Length; at += 8 * message[at + 1]) options.Add(message[at], message[at..(at + (8 * message[at + 1]))]);
+        Assert.Equal<byte>([1, 3, 5, 25, 31], options.Keys.Order());
+        Assert.Equal("FEC00000000000000000000000000000", Convert.ToHexString(options[3].AsSpan(16, 16)));
+        Assert.Equal("FEC00000000000000000000000000003", Convert.ToHexString(options[25].AsSpan(8, 16)));
+        Assert.Equal("\u0006doppel\u0008internal\0\u0004corp\u0007example\0", System.Text.Encoding.ASCII.GetString(options[31].AsSpan(8)).TrimEnd('\0') + '\0');
     }
 
     private static byte[] Ask(StackBench bench, byte type, IpAddress? requested = null, ulong mac = 0x5254_0012_3456)

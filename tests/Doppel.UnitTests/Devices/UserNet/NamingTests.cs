@@ -174,10 +174,14 @@ public sealed class NamingTests
     public void EgressRule_Nonsense_IsRefused(string text) => Assert.False(EgressRule.TryParse(text, out _, out _));
 
     [Fact]
-    public void ResolvConf_LinesOfAllKinds_GiveTheServers()
-        => Assert.Equal(
-            ["192.0.2.53:53", "[2001:db8::53]:53"],
-            HostResolvers.Parse(["# nameserver 1.1.1.1", "search example.org", "nameserver 192.0.2.53", "nameserver\t2001:db8::53", "nameserver nonsense"]).Select(static s => s.ToString()));
+    public void ResolvConf_LinesOfAllKinds_GiveServersAndDomains()
+    {
+        ResolverFile file = ResolverFile.Parse([
+            "# nameserver 1.1.1.1", "domain old.example", "search Example.ORG. corp.example $(reboot) . a..b", "nameserver 192.0.2.53",
+            "nameserver\t2001:db8::53", "nameserver nonsense", "search"]);
+        Assert.Equal(["192.0.2.53:53", "[2001:db8::53]:53"], file.Servers.Select(static s => s.ToString()));
+        Assert.Equal(["example.org", "corp.example"], file.Search);
+    }
 
     [Fact]
     public void ResolvConf_LinkToAFileThatIsReplaced_IsReadAgain()

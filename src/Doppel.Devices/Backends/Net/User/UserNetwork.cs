@@ -41,10 +41,11 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
         _tcp = new TcpTable(_context, this);
         _udp = new UdpTable(_context, this);
         _arp = new ArpService(_context);
-        _discovery = new NeighbourDiscovery(_context);
+        IReadOnlyList<string> search = [DnsForwarder.Domain, .. options.Search];
+        _discovery = new NeighbourDiscovery(_context, search);
         _echo = new EchoService(_context, _policy);
-        _dhcp4 = new Dhcp4Server(_context, options.HostName);
-        _dhcp6 = new Dhcp6Server(_context);
+        _dhcp4 = new Dhcp4Server(_context, options.HostName, search);
+        _dhcp6 = new Dhcp6Server(_context, search);
         _context.Link.Resolve = address => Resolve(address);
         _udp.Removed = flow =>
         {

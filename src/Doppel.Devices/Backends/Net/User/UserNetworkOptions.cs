@@ -56,6 +56,9 @@ public sealed record UserNetworkOptions
     /// <summary>False to keep the host's loopback out of reach unless <see cref="Allow"/> names it.</summary>
     public bool ReachesHost { get; init; } = true;
 
+    /// <summary>Domains in which the guest is to look for short names, after that of its own network.</summary>
+    public IReadOnlyList<string> Search { get; init; } = [];
+
     /// <summary>The name servers to ask; null for those that the host asks.</summary>
     public IReadOnlyList<IPEndPoint>? Resolvers { get; init; }
 

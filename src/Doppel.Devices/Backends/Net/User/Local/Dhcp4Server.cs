@@ -11,7 +11,7 @@ namespace Doppel.Devices.Backends.Net.User.Local;
 /// <summary>
 /// Gives the guest its IPv4 address, and further ones to machines behind it (RFC 2131, RFC 2132). Thread contract: the event loop's thread.
 /// </summary>
-internal sealed class Dhcp4Server(StackContext context, string hostName)
+internal sealed class Dhcp4Server(StackContext context, string hostName, IReadOnlyList<string> search)
 {
     internal const ushort ServerPort = 67, ClientPort = 68;
 
@@ -21,7 +21,7 @@ internal sealed class Dhcp4Server(StackContext context, string hostName)
     private const int LeaseSeconds = 86400;
     private const byte Discover = 1, Offer = 2, Request = 3, Ack = 5, Nak = 6, Inform = 8;
     private const byte OptMask = 1, OptRouter = 3, OptDns = 6, OptHostName = 12, OptDomain = 15, OptMtu = 26, OptBroadcast = 28;
-    private const byte OptRequested = 50, OptLease = 51, OptType = 53, OptServer = 54, OptEnd = 255;
+    private const byte OptRequested = 50, OptLease = 51, OptType = 53, OptServer = 54, OptSearch = 119, OptEnd = 255;
 
     private readonly Dictionary<MacAddress, IpAddress> _leases = [];
 
@@ -104,7 +104,9 @@ internal sealed class Dhcp4Server(StackContext context, string hostName)
             at = Write(reply, at, OptDns, plan.Dns4);
             at = Write(reply, at, OptMtu, [(byte)(plan.Mtu >> 8), (byte)plan.Mtu]);
             at = Write(reply, at, OptHostName, Encoding.ASCII.GetBytes(hostName));
-            at = Write(reply, at, OptDomain, Encoding.ASCII.GetBytes(DnsForwarder.Domain));
+            at = Write(reply, at, OptDomain, Encoding.ASCII.GetBytes(search[0]));
+            // RFC 3397.
+            at = Write(reply, at, OptSearch, DnsMessage.EncodeNames(search, byte.MaxValue));
         }
         if (gives) at = Write(reply, at, OptLease, IpAddress.FromV4(LeaseSeconds));
         reply[at++] = OptEnd;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using Doppel.Devices.Backends.Net.User.Link;
 using Doppel.Devices.Backends.Net.User.Naming;
 using Doppel.Devices.Backends.Net.User.Packets;
@@ -12,13 +11,13 @@ namespace Doppel.Devices.Backends.Net.User.Local;
 /// Tells guests that ask by DHCPv6 where the name server is; addresses they make themselves (RFC 8415, 18.3.6; RFC 3646).
 /// Thread contract: the event loop's thread.
 /// </summary>
-internal sealed class Dhcp6Server(StackContext context)
+internal sealed class Dhcp6Server(StackContext context, IReadOnlyList<string> search)
 {
     internal const ushort ServerPort = 547, ClientPort = 546;
 
     private const byte InformationRequest = 11, Reply = 7;
     private const ushort OptClient = 1, OptServer = 2, OptDns = 23, OptDomains = 24;
-    private const int LongestClientId = 130;
+    private const int LongestClientId = 130, LongestSearch = 1000;
 
     /// <summary>Takes a datagram to the server's port.</summary>
     internal void Input(ReadOnlySpan<byte> message, IpAddress from)
@@ -38,12 +37,9 @@ internal sealed class Dhcp6Server(StackContext context)
         Span<byte> dns = stackalloc byte[16];
         context.Plan.Dns6.Write(dns);
         length = Write(reply, length, OptDns, dns);
-        length = Write(reply, length, OptDomains, EncodeName(DnsForwarder.Domain));
+        length = Write(reply, length, OptDomains, DnsMessage.EncodeNames(search, LongestSearch));
         UdpOutput.Send(context.Link, new(AddressPlan.Router6, ServerPort), new(from, ClientPort), length);
     }
-
-    private static byte[] EncodeName(string name)
-        => [.. name.Split('.').SelectMany(static l => Encoding.ASCII.GetBytes(l).Prepend((byte)l.Length)), 0];
 
     private static int Write(Span<byte> reply, int at, ushort kind, ReadOnlySpan<byte> value)
     {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Doppel.Devices.Backends.Net.User.Link;
+using Doppel.Devices.Backends.Net.User.Naming;
 using Doppel.Devices.Backends.Net.User.Packets;
 using Doppel.Host;
 
@@ -13,20 +14,23 @@ internal sealed class NeighbourDiscovery
 {
     internal const byte RouterSolicitation = 133, RouterAdvertisement = 134, NeighbourSolicitation = 135, NeighbourAdvertisement = 136;
 
-    private const byte OptionSourceMac = 1, OptionTargetMac = 2, OptionPrefix = 3, OptionMtu = 5, OptionDns = 25;
+    private const byte OptionSourceMac = 1, OptionTargetMac = 2, OptionPrefix = 3, OptionMtu = 5, OptionDns = 25, OptionSearch = 31;
     private const byte OtherConfiguration = 0x40, OnLinkAutonomous = 0xc0;
     private const int ChecksumOffset = 2;
     private const int RouterLifetimeSeconds = 1800;
     private const uint PrefixLifetimeSeconds = 86400;
     private const long AdvertiseEveryNs = 600_000_000_000;
     private const byte Believable = 255;
+    private const int LongestSearch = 1000;
 
     private readonly StackContext _context;
     private readonly Alarm _alarm;
+    private readonly byte[] _search;
 
-    internal NeighbourDiscovery(StackContext context)
+    internal NeighbourDiscovery(StackContext context, IReadOnlyList<string> search)
     {
         _context = context;
+        _search = DnsMessage.EncodeNames(search, LongestSearch);
         _alarm = new Alarm(Advertise);
     }
 
@@ -80,7 +84,7 @@ internal sealed class NeighbourDiscovery
     {
         _context.Alarms.Set(_alarm, _context.NowNs + AdvertiseEveryNs);
         AddressPlan plan = _context.Plan;
-        Span<byte> message = _context.Link.Begin(v4: false)[..(16 + 8 + 8 + 32 + 24)];
+        Span<byte> message = _context.Link.Begin(v4: false)[..(16 + 8 + 8 + 32 + 24 + SearchLength)];
         message.Clear();
         message[0] = RouterAdvertisement;
         message[4] = 64;
@@ -104,7 +108,19 @@ internal sealed class NeighbourDiscovery
         dns[1] = 3;
         BinaryPrimitives.WriteUInt32BigEndian(dns[4..], RouterLifetimeSeconds);
         plan.Dns6.Write(dns[8..]);
+        WriteSearch(message[88..]);
         Send(AddressPlan.Router6, AddressPlan.AllNodes6, message.Length);
+    }
+
+    private int SearchLength => (8 + _search.Length + 7) & ~7;
+
+    // RFC 8106, 5.2: filled up with zeros, which are there already.
+    private void WriteSearch(Span<byte> option)
+    {
+        option[0] = OptionSearch;
+        option[1] = (byte)(SearchLength / 8);
+        BinaryPrimitives.WriteUInt32BigEndian(option[4..], RouterLifetimeSeconds);
+        _search.CopyTo(option[8..]);
     }
 
     private static void WriteMac(Span<byte> option, byte kind)

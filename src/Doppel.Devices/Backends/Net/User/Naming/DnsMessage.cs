@@ -97,6 +97,19 @@ internal static class DnsMessage
         return answer;
     }
 
+    /// <summary>Writes names one after the other, as far as they fit (RFC 1035, 3.1).</summary>
+    internal static byte[] EncodeNames(IReadOnlyList<string> names, int most)
+    {
+        List<byte> bytes = [];
+        foreach (string name in names)
+        {
+            if (bytes.Count + name.Length + 2 > most) break;
+            foreach (string label in name.Split('.')) bytes.AddRange([(byte)label.Length, .. Encoding.ASCII.GetBytes(label)]);
+            bytes.Add(0);
+        }
+        return [.. bytes];
+    }
+
     /// <summary>Tells of each address among the answers; a broken message ends the list.</summary>
     internal static void ReadAddresses(ReadOnlySpan<byte> response, DnsQuestion question, Action<IpAddress, uint> found)
     {
