@@ -41,7 +41,7 @@ internal sealed class DebianImage : IImageRecipe
     /// <summary>Tells a cached image that was put together otherwise: with other modules, for one.</summary>
     private static string RecipeDigest => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(' ', s_modules))));
 
-    private readonly AptSource? _source;
+    private readonly AptArchive? _archive;
 
     /// <summary>The image from the archive that the host's apt is configured for.</summary>
     public DebianImage()
@@ -49,7 +49,7 @@ internal sealed class DebianImage : IImageRecipe
     }
 
     /// <summary>The image from a given archive.</summary>
-    public DebianImage(AptSource source) => _source = source;
+    public DebianImage(AptArchive archive) => _archive = archive;
 
     public string Name => ImageName;
 
@@ -61,9 +61,9 @@ internal sealed class DebianImage : IImageRecipe
             AptTools tools = AptTools.Find() ?? throw new ImageException(
                 "image debian is made from Debian packages through apt, and this host has no apt (apt-get, apt-cache, apt-helper, "
                 + "dpkg-deb); give a kernel and an initial file system of your own instead: --kernel FILE --initrd FILE");
-            AptSource source = _source ?? await ChooseSourceAsync(tools, cancellation).ConfigureAwait(false);
+            AptArchive archive = _archive ?? await ChooseArchiveAsync(tools, cancellation).ConfigureAwait(false);
             var repository = AptRepository.Create(
-                tools, workFolder, source.ToStanza(Suite, Architecture, AptTools.ArchiveKeyring), Architecture);
+                tools, workFolder, archive.Release.ToStanza(Suite, Architecture, AptTools.ArchiveKeyring), Architecture);
             IReadOnlyList<AptPackage> packages = await ResolveAsync(repository, progress, cancellation).ConfigureAwait(false);
             IReadOnlyList<ImagePackage> made = [.. packages.Select(p => new ImagePackage(p.Name, p.Version, p.Sha256, p.Size))];
             if (current is not null && current.Packages.SequenceEqual(made) && current.GuestFiles == GuestFiles.Digest()
@@ -87,12 +87,11 @@ internal sealed class DebianImage : IImageRecipe
         }
     }
 
-    internal static async Task<AptSource> ChooseSourceAsync(AptTools tools, CancellationToken cancellation)
+    internal static async Task<AptArchive> ChooseArchiveAsync(AptTools tools, CancellationToken cancellation)
     {
         string? mirror = Environment.GetEnvironmentVariable(MirrorVariable);
-        if (!string.IsNullOrEmpty(mirror)) return new AptSource(mirror, Suite, ["main"], null, new Dictionary<string, string>(StringComparer.Ordinal));
-        IReadOnlyList<AptSource> sources = await tools.ReadSourcesAsync(cancellation).ConfigureAwait(false);
-        return sources.Where(source => source.DebianLikeness > 0).MaxBy(source => source.DebianLikeness) ?? throw new ImageException(
+        if (!string.IsNullOrEmpty(mirror)) return new AptArchive(new AptSource(mirror, Suite, ["main"], null, new Dictionary<string, string>(StringComparer.Ordinal)));
+        return AptArchive.Choose(await tools.ReadSourcesAsync(cancellation).ConfigureAwait(false)) ?? throw new ImageException(
             "image debian is made from Debian packages, and apt on this host is not configured for an archive of Debian; set "
             + $"{MirrorVariable} to the address of one (and install debian-archive-keyring, so that apt can verify it), or give "
             + "--kernel FILE --initrd FILE");

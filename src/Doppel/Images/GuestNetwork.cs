@@ -56,6 +56,10 @@ public sealed record GuestNetwork
     /// <summary>True for <see cref="LinkLocal"/>.</summary>
     public bool IsLinkLocal { get; private init; }
 
+    /// <summary>What suits a kind of network.</summary>
+    /// <param name="kind">Where the device leads.</param>
+    public static GuestNetwork Of(NetworkKind kind) => kind switch { NetworkKind.User => User, NetworkKind.Socket => LinkLocal, _ => Dhcp };
+
     /// <summary>The word that process 1 reads.</summary>
     internal string ToWord() => IsLinkLocal ? "link-local" : Address is null ? "dhcp"
         : string.Join(',', Address, Gateway, NameServer, Address6, Gateway6, string.Join('/', Search));

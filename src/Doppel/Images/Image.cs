@@ -1,10 +1,18 @@
 using Doppel.Devices.Backends.Block.Qcow2;
+using Doppel.Shares;
 
 namespace Doppel.Images;
 
 /// <summary>An image on this host, ready to boot. Thread contract: immutable.</summary>
 public sealed class Image
 {
+    /// <summary>
+    /// Name of the port, in machines of <see cref="Configure"/>, that is the guest's terminal <c>hvc0</c>, on which a login shell runs.
+    /// </summary>
+    public const string ConsolePort = "doppel.console";
+
+    // The guest's process 1 takes it, the last one, as the sign that all ports are there.
+    private const string ControlPort = "doppel.control";
     private const string RawFormat = "raw";
 
     internal Image(ImageManifest manifest, string kernelPath, string initrdPath, string? diskPath = null)
@@ -51,6 +59,34 @@ public sealed class Image
         {
             throw new ImageException($"cannot write the disk of a machine to {path}: {e.Message}", e);
         }
+    }
+
+    /// <summary>
+    /// Makes a machine one that boots this image: kernel, initial file system, root disk, a console port, and sockets for the guest's agent. Its
+    /// networks are set up and its shares mounted when the agent answers.
+    /// </summary>
+    /// <param name="machine">Everything else of the machine. Its disks follow the root disk, its command line and archives those of the image.</param>
+    /// <param name="rootDisk">The first disk, of <see cref="CreateOverlay"/>; null for <see cref="ThrowawayDisk"/>.</param>
+    /// <returns>The machine, for <see cref="VirtualMachine.StartAsync(VirtualMachineConfig, CancellationToken)"/>.</returns>
+    public VirtualMachineConfig Configure(VirtualMachineConfig machine, DiskConfig? rootDisk = null)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        GuestCommand session = new()
+        {
+            Networks = [.. machine.Networks.Select(static n => GuestNetwork.Of(n.Kind))],
+            Shares = [.. machine.Shares.Select((s, i) => new GuestShare(ShareRules.TagOf(machine.Shares, i), s.GuestPath, s.IsReadOnly))],
+            Environment = Manifest.Environment,
+        };
+        return machine with
+        {
+            KernelPath = KernelPath,
+            InitrdPath = InitrdPath,
+            ExtraInitrds = [.. ExtraInitrds(session), .. machine.ExtraInitrds],
+            CommandLine = $"{Manifest.CommandLine} {machine.CommandLine}".TrimEnd(),
+            Disks = (rootDisk ?? ThrowawayDisk) is { } root ? [root, .. machine.Disks] : machine.Disks,
+            ConsolePorts = [new(ConsolePort, IsConsole: true), .. machine.ConsolePorts, new(ControlPort)],
+            Vsock = machine.Vsock ?? new VsockConfig(),
+        };
     }
 
     /// <summary>

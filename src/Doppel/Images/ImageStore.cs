@@ -26,7 +26,7 @@ public sealed class ImageStore
 
     private readonly StoreFiles _files;
     private readonly BlobFolder _blobs;
-    private readonly AptSource? _source;
+    private readonly AptArchive? _archive;
     private readonly IReadOnlyList<IImageRecipe> _recipes;
     private readonly TimeProvider _time;
 
@@ -37,12 +37,12 @@ public sealed class ImageStore
     {
     }
 
-    internal ImageStore(string root, IReadOnlyList<IImageRecipe> recipes, TimeProvider time, AptSource? source = null)
+    internal ImageStore(string root, IReadOnlyList<IImageRecipe> recipes, TimeProvider time, AptArchive? archive = null)
     {
         Root = Path.GetFullPath(root);
         _files = new StoreFiles(Root);
         _blobs = _files.Blobs;
-        _source = source;
+        _archive = archive;
         _recipes = recipes;
         _time = time;
     }
@@ -70,10 +70,7 @@ public sealed class ImageStore
     }
 
     /// <summary>The images the store has, by name. One that is damaged is left out.</summary>
-    public IReadOnlyList<Image> List() => Directory.Exists(Manifests)
-        ? [.. Directory.EnumerateFiles(Manifests, "*.json").Order(StringComparer.Ordinal)
-            .Select(file => Find(Path.GetFileNameWithoutExtension(file))).OfType<Image>()]
-        : [];
+    public IReadOnlyList<Image> List() => [.. Names().Select(Find).OfType<Image>()];
 
     /// <summary>Finds an image, or null if it was not pulled, or is damaged in a way that shows without reading it all.</summary>
     /// <param name="name">Name of the image.</param>
@@ -113,18 +110,54 @@ public sealed class ImageStore
         string name, IProgress<ImageProgress>? progress = null, CancellationToken cancellation = default) =>
         PullAsync(name, refresh: true, progress, cancellation);
 
-    /// <summary>Removes an image and the files that no other image needs.</summary>
+    /// <summary>Removes an image and the files that no other image needs. A machine that runs keeps what it has open, but cannot reboot.</summary>
     /// <returns>False if the store does not have it.</returns>
+    /// <exception cref="ImageException">A file cannot be deleted.</exception>
     public async Task<bool> RemoveAsync(string name, CancellationToken cancellation = default)
     {
         string file = ManifestPath(name);
-        if (!File.Exists(file)) return false;
-        using StoreLock held = await StoreLock.TakeAsync(Root, () => { }, cancellation).ConfigureAwait(false);
-        if (!File.Exists(file)) return false;
-        File.Delete(file);
-        DeleteFolder(WorkFolder(name));
-        Prune([]);
-        return true;
+        return File.Exists(file) && await ChangeAsync($"remove image {name}", static () => { }, () =>
+        {
+            if (!File.Exists(file)) return Task.FromResult(false);
+            File.Delete(file);
+            DeleteFolder(WorkFolder(name));
+            Prune([]);
+            return Task.FromResult(true);
+        }, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives an image one more name. What it is made of is kept once; an image that has the name already is replaced.</summary>
+    /// <param name="name">Name of the image.</param>
+    /// <param name="newName">The other name.</param>
+    /// <param name="cancellation">Gives up waiting for others that change the store.</param>
+    /// <exception cref="ImageException">There is no such image on this host, or the other name cannot be given.</exception>
+    public async Task TagAsync(string name, string newName, CancellationToken cancellation = default)
+    {
+        CheckOwnName(newName);
+        await ChangeAsync($"store image {newName}", static () => { }, async () =>
+        {
+            Image image = Find(name) ?? throw new ImageException($"there is no image {name} on this host; `doppel image list` shows those there are");
+            await WriteManifestAsync(image.Manifest with { Name = newName }, cancellation).ConfigureAwait(false);
+            Prune([]);
+            return true;
+        }, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes what no image needs: what pulls and builds that were stopped have left for the next try, and all downloads.</summary>
+    /// <param name="cancellation">Gives up waiting for others that change the store.</param>
+    /// <returns>Bytes of the host's storage that are free now.</returns>
+    /// <exception cref="ImageException">A file cannot be deleted.</exception>
+    public async Task<long> PruneAsync(CancellationToken cancellation = default)
+    {
+        if (!Directory.Exists(Root)) return 0;
+        return await ChangeAsync("remove what is left over", static () => { }, () =>
+        {
+            long before = _files.StoredBytes();
+            DeleteFolder(Path.Combine(Root, "work"));
+            DeleteFolder(Path.Combine(_files.AptFolder, "archives"));
+            Prune([]);
+            return Task.FromResult(before - _files.StoredBytes());
+        }, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>Makes an image with a root disk. What is there of it already is not made again.</summary>
@@ -135,40 +168,32 @@ public sealed class ImageStore
     public async Task<Image> BuildAsync(RootRecipe recipe, IProgress<ImageProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        _ = CheckName(recipe.Name);
-        if (Available.Contains(recipe.Name, StringComparer.Ordinal)) throw new ImageException($"{recipe.Name} is the name of an image of Doppel's own; take another one");
+        CheckOwnName(recipe.Name);
         IProgress<ImageProgress> listener = progress ?? new Progress<ImageProgress>();
         Image boot = await GetAsync(DefaultImage, progress, cancellation).ConfigureAwait(false);
-        try
+        return await ChangeAsync($"store image {recipe.Name}", () => listener.Report(new(ImageStep.Waiting, recipe.Name, 0, 0)), async () =>
         {
-            using StoreLock held = await StoreLock.TakeAsync(Root, () => listener.Report(new(ImageStep.Waiting, recipe.Name, 0, 0)), cancellation)
-                .ConfigureAwait(false);
             string work = WorkFolder(recipe.Name);
             Directory.CreateDirectory(work);
             var environment = new Dictionary<string, string>(StringComparer.Ordinal);
             ImageLayer? from = Origin(recipe, environment);
-            ImageLayer layer = await new RootBuilder(_files, boot, _source, work, listener).BuildAsync(recipe, from, environment, cancellation).ConfigureAwait(false);
+            ImageLayer layer = await new RootBuilder(_files, boot, _archive, work, listener).BuildAsync(recipe, from, environment, cancellation).ConfigureAwait(false);
             await PublishAsync(recipe, boot, layer, environment, cancellation).ConfigureAwait(false);
             DeleteFolder(work);
             listener.Report(new(ImageStep.Done, recipe.Name, 1, 1));
             return Find(recipe.Name) ?? throw new IOException("a file that was just written is gone or too short");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ImageException($"cannot store image {recipe.Name} in {Root}: {e.Message} (DOPPEL_CACHE chooses another folder)", e);
-        }
+        }, cancellation).ConfigureAwait(false);
     }
 
     private async Task<Image> PullAsync(
         string name, bool refresh, IProgress<ImageProgress>? progress, CancellationToken cancellation)
     {
         IImageRecipe recipe = _recipes.FirstOrDefault(recipe => recipe.Name == name)
-            ?? throw new ImageException($"there is no image '{name}'; images are: {string.Join(", ", Available)}");
+            ?? throw new ImageException(ReadManifest(name) is null ? $"there is no image '{name}' to pull; there are: {string.Join(", ", Available)}"
+                : $"image {name} was made on this host; make it again the same way to bring it up to date (`doppel image inspect {name}` shows its steps)");
         IProgress<ImageProgress> listener = progress ?? new Progress<ImageProgress>();
-        try
+        return await ChangeAsync($"store image {name}", () => listener.Report(new(ImageStep.Waiting, name, 0, 0)), async () =>
         {
-            using StoreLock held = await StoreLock.TakeAsync(Root, () => listener.Report(new(ImageStep.Waiting, name, 0, 0)), cancellation)
-                .ConfigureAwait(false);
             Image? current = Find(name);
             bool sound = current is not null && (!refresh || await VerifyAsync(current, cancellation).ConfigureAwait(false));
             // Another process may have pulled it while this one waited.
@@ -176,10 +201,19 @@ public sealed class ImageStore
                 .ConfigureAwait(false);
             listener.Report(new(ImageStep.Done, name, 1, 1));
             return image;
+        }, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<T> ChangeAsync<T>(string what, Action waiting, Func<Task<T>> change, CancellationToken cancellation)
+    {
+        try
+        {
+            using StoreLock held = await StoreLock.TakeAsync(Root, waiting, cancellation).ConfigureAwait(false);
+            return await change().ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ImageException($"cannot store image {name} in {Root}: {e.Message} (DOPPEL_CACHE chooses another folder)", e);
+            throw new ImageException($"cannot {what} in {Root}: {e.Message} (DOPPEL_CACHE chooses another folder)", e);
         }
     }
 
@@ -209,9 +243,7 @@ public sealed class ImageStore
             Packages = content.Packages,
             Recipe = content.Recipe,
         };
-        Directory.CreateDirectory(Manifests);
-        await _blobs.WriteFileAsync(ManifestPath(name), Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation)
-            .ConfigureAwait(false);
+        await WriteManifestAsync(manifest, cancellation).ConfigureAwait(false);
         // A machine that is just starting may still open the files of the image that was replaced: they go with the next change.
         Prune(replaced is null ? [] : [replaced.Kernel.Sha256, replaced.Initrd.Sha256]);
     }
@@ -240,9 +272,14 @@ public sealed class ImageStore
         };
         // The same content again is the same image, with its old date.
         if (Find(recipe.Name) is { } old && old.Manifest.ToJson() == (manifest with { Created = old.Manifest.Created }).ToJson()) return;
-        Directory.CreateDirectory(Manifests);
-        await _blobs.WriteFileAsync(ManifestPath(recipe.Name), Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation).ConfigureAwait(false);
+        await WriteManifestAsync(manifest, cancellation).ConfigureAwait(false);
         Prune([]);
+    }
+
+    private Task WriteManifestAsync(ImageManifest manifest, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Manifests);
+        return _blobs.WriteFileAsync(ManifestPath(manifest.Name), Encoding.UTF8.GetBytes(manifest.ToJson()), cancellation);
     }
 
     private static string Describe(RootRecipe recipe)
@@ -263,8 +300,11 @@ public sealed class ImageStore
         return layer;
     }
 
-    private void Prune(IEnumerable<string> moreBlobs) => _files.Prune(
-        [.. Directory.EnumerateFiles(Manifests, "*.json").Select(file => ReadManifest(Path.GetFileNameWithoutExtension(file))).OfType<ImageManifest>()], moreBlobs);
+    private void Prune(IEnumerable<string> moreBlobs) => _files.Prune([.. Names().Select(ReadManifest).OfType<ImageManifest>()], moreBlobs);
+
+    private IEnumerable<string> Names() => Directory.Exists(Manifests)
+        ? Directory.EnumerateFiles(Manifests, "*.json").Select(static file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)
+        : [];
 
     private ImageManifest? ReadManifest(string name)
     {
@@ -282,10 +322,15 @@ public sealed class ImageStore
 
     private string WorkFolder(string name) => Path.Combine(Root, "work", CheckName(name));
 
+    private void CheckOwnName(string name)
+    {
+        if (Available.Contains(CheckName(name), StringComparer.Ordinal)) throw new ImageException($"{name} is the name of an image of Doppel's own; take another one");
+    }
+
     private static string CheckName(string name) =>
         !string.IsNullOrEmpty(name) && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')
             ? name
-            : throw new ImageException($"'{name}' is no name of an image");
+            : throw new ImageException($"'{name}' is no name of an image; a name has letters, digits, - _ and ., and no . at the start");
 
     private static void DeleteFolder(string folder)
     {

@@ -18,6 +18,21 @@ public static class RecipeFile
 {
     private const string Words = "FROM, PACKAGES, COPY, RUN, ENV and SIZE";
 
+    /// <summary>Words of Containerfiles that are said elsewhere here.</summary>
+    private static readonly (string Word, string Remedy)[] s_peers =
+    [
+        ("ADD",        "COPY copies from the folder of the file; what comes from elsewhere a RUN line fetches"),
+        ("ARG",        "ENV sets variables"),
+        ("CMD",        "the command stands behind the image, as in `doppel run app python3 /srv/app/main.py`"),
+        ("ENTRYPOINT", "the command stands behind the image, as in `doppel run app python3 /srv/app/main.py`"),
+        ("EXPOSE",     "ports are opened where the machine is started, with `--publish 8080:80`"),
+        ("LABEL",      "# begins a comment"),
+        ("MAINTAINER", "# begins a comment"),
+        ("USER",       "steps are root's; in a RUN line `runuser -u NAME -- COMMAND` is somebody else"),
+        ("VOLUME",     "folders of the host are shared where the machine is started, with `--share FOLDER:/mnt`"),
+        ("WORKDIR",    "RUN begins in /; a `cd` in the line, or `doppel run --workdir PATH`, goes elsewhere"),
+    ];
+
     /// <summary>Reads a recipe.</summary>
     /// <param name="text">The text.</param>
     /// <param name="file">Its path: errors name it, and paths in it begin at its folder.</param>
@@ -45,7 +60,7 @@ public static class RecipeFile
                 case "COPY": steps.Add(Copy(at, rest, folder) with { Written = $"COPY {rest}" }); break;
                 case "RUN": steps.Add(new RunStep(rest) { Place = at.ToString() }); break;
                 case "ENV": steps.AddRange(Variables(at, rest)); break;
-                default: throw at.Error($"{word} is no word of a recipe; there are {Words}");
+                default: throw at.Error($"{word} is no word of a recipe; {Remedy(word) ?? $"there are {Words}"}");
             }
         }
         if (from is null) throw new ImageException($"{file}: a recipe begins with FROM, for instance `FROM debian`");
@@ -75,6 +90,8 @@ public static class RecipeFile
         decimal bytes = value * (1L << shift);
         return bytes is >= RootRecipe.SmallestDiskBytes and <= 16L << 40 && bytes % (1 << 20) == 0 ? (long)bytes : null;
     }
+
+    private static string? Remedy(string word) => Array.Find(s_peers, p => p.Word == word).Remedy;
 
     // Debian Policy 5.6.1, and a version or a release as apt has it.
     private static bool IsPackage(string name) => name.Length > 1 && (char.IsAsciiLetterLower(name[0]) || char.IsAsciiDigit(name[0]))

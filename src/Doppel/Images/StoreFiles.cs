@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using Doppel.Host;
+using Microsoft.Win32.SafeHandles;
 
 namespace Doppel.Images;
 
@@ -48,6 +50,14 @@ internal sealed class StoreFiles(string root)
 
     public Task WriteToolsAsync(BuilderToolsRecord tools, CancellationToken cancellation) =>
         WriteAsync(ToolsRecord, JsonSerializer.Serialize(tools, ImageJson.Readable.BuilderToolsRecord), cancellation);
+
+    /// <summary>Bytes of the host's storage that all of it takes; holes do not count. The caller holds the lock, whose own file is empty.</summary>
+    public long StoredBytes() => Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Where(static path => Path.GetFileName(path) != StoreLock.FileName)
+        .Sum(static path =>
+        {
+            using SafeFileHandle file = File.OpenHandle(path);
+            return SparseFile.Data(file).Sum(static stretch => stretch.Length);
+        });
 
     /// <summary>Deletes what none of the images needs.</summary>
     public void Prune(IReadOnlyCollection<ImageManifest> images, IEnumerable<string> moreBlobs)

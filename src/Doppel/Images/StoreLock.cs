@@ -1,3 +1,5 @@
+using Doppel.Host;
+
 namespace Doppel.Images;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace Doppel.Images;
 /// </summary>
 internal sealed class StoreLock : IDisposable
 {
+    /// <summary>Name of its file in the store.</summary>
+    public const string FileName = "lock";
+
     private static readonly TimeSpan s_retryInterval = TimeSpan.FromMilliseconds(100);
     private readonly FileStream _file;
 
@@ -15,22 +20,18 @@ internal sealed class StoreLock : IDisposable
     /// <param name="root">Folder of the store; made if need be.</param>
     /// <param name="waiting">Called once if another process holds it.</param>
     /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
+    /// <exception cref="UnauthorizedAccessException">It belongs to somebody else.</exception>
     public static async Task<StoreLock> TakeAsync(string root, Action waiting, CancellationToken cancellation)
     {
         Directory.CreateDirectory(root);
-        string path = Path.Combine(root, "lock");
+        string path = Path.Combine(root, FileName);
         for (bool first = true; ; first = false)
         {
             cancellation.ThrowIfCancellationRequested();
-            try
-            {
-                return new StoreLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
-            }
-            catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
-            {
-                if (first) waiting();
-                await Task.Delay(s_retryInterval, cancellation).ConfigureAwait(false);
-            }
+            if (FileLock.TryTake(path) is { } file) return new StoreLock(file);
+            if (first) waiting();
+            await Task.Delay(s_retryInterval, cancellation).ConfigureAwait(false);
         }
     }
 

@@ -77,6 +77,16 @@ public sealed class RootDiskTests
     }
 
     [ToolFact("apt-get", "unshare")]
+    public async Task Pull_OfAPackageThatThereIsNot_SaysSoBeforeADiskIsMade()
+    {
+        await DoppelCli.EnsureRootImageAsync();
+        CliResult result = await DoppelCli.RunAsync("image", "pull", "debian", "--packages", "python3,no-such-package", "--name", "slip", "--size", "5G");
+        Assert.Equal(125, result.Status);
+        Assert.Contains("Unable to locate package no-such-package", result.ErrorText, StringComparison.Ordinal);
+        Assert.DoesNotContain("booting", result.ErrorText, StringComparison.Ordinal);
+    }
+
+    [ToolFact("apt-get", "unshare")]
     public async Task Pull_Again_TakesNothingAnewAndSaysSo()
     {
         await DoppelCli.EnsureRootImageAsync();
@@ -85,15 +95,6 @@ public sealed class RootDiskTests
         Assert.EndsWith(", up to date\n", again.OutputText, StringComparison.Ordinal);
         Assert.DoesNotContain("booting", again.ErrorText, StringComparison.Ordinal);
         Assert.DoesNotContain("downloading", again.ErrorText, StringComparison.Ordinal);
-    }
-
-    [ToolFact("apt-get", "unshare")]
-    public async Task Pull_OfAPackageThatIsNot_NamesIt()
-    {
-        await DoppelCli.EnsureRootImageAsync();
-        CliResult result = await DoppelCli.RunAsync("image", "pull", "debian", "--packages", "no-such-package", "--size", "4G");
-        Assert.Equal(125, result.Status);
-        Assert.Contains("Unable to locate package no-such-package", result.ErrorText, StringComparison.Ordinal);
     }
 
     private static Task<CliResult> RunAsync(string script, params string[] options) => DoppelCli.RunAsync(["run", .. options, DoppelCli.RootImage, "--", "sh", "-c", script]);

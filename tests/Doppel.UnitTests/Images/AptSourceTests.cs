@@ -76,6 +76,31 @@ public sealed class AptSourceTests
     }
 
     [Fact]
+    public void GuestSources_HaveUpdatesAndSecurityWhereTheHostDoes()
+    {
+        AptArchive archive = AptArchive.Choose(AptSourceParser.ParseOneLine("""
+            deb [signed-by=/keys/vendor.gpg] file:/vendor/debian bookworm-security main
+            deb http://127.0.0.1/debian bookworm main
+            deb http://127.0.0.1/debian bookworm-updates main
+            deb http://127.0.0.1/debian bookworm-backports main
+            deb http://127.0.0.1/debian-security bookworm-security main
+            """))!;
+
+        Assert.Equal("bookworm", archive.Release.Suite);
+        Assert.Equal([("http://127.0.0.1/debian", "trixie"), ("http://127.0.0.1/debian", "trixie-updates"), ("http://127.0.0.1/debian-security", "trixie-security")],
+            Deb822.Parse(archive.ToGuestSources("trixie")).Select(static s => (s["URIs"], s["Suites"])));
+    }
+
+    [Fact]
+    public void GuestSources_OfAnArchiveThatAGuestCannotReach_AreNone()
+    {
+        AptArchive archive = AptArchive.Choose(AptSourceParser.ParseOneLine("deb file:/mirror/debian bookworm main"))!;
+
+        Assert.Equal("", archive.ToGuestSources("trixie"));
+        Assert.Null(AptArchive.Choose(AptSourceParser.ParseOneLine("deb file:/ubuntu noble main")));
+    }
+
+    [Fact]
     public void Stanza_OfASource_KeepsMirrorAndKeyAndNoTrust()
     {
         AptSource source = AptSourceParser.ParseOneLine(

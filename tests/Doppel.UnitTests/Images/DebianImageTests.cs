@@ -139,7 +139,7 @@ public sealed class DebianImageTests : IDisposable
         Assert.InRange(Assert.Single(server.Resumed), 1, 400_000);
     }
 
-    private async Task RefusedAsync(AptSource source, string reason)
+    private async Task RefusedAsync(AptArchive source, string reason)
     {
         ImageStore store = Store(source: source);
 
@@ -148,6 +148,6 @@ public sealed class DebianImageTests : IDisposable
         Assert.Empty(store.List());
     }
 
-    private ImageStore Store(string name = "store", AptSource? source = null) =>
+    private ImageStore Store(string name = "store", AptArchive? source = null) =>
         new(_folder[name], [new DebianImage(source ?? _archive.Source())], TimeProvider.System);
 }

@@ -25,8 +25,8 @@ internal sealed class FakeArchive : IDisposable
     public string Pool(string package) => Path.Combine(Root, _packages[package].File);
 
     /// <summary>The archive as a source of apt that trusts one key.</summary>
-    public AptSource Source(string? uri = null, string? key = null) =>
-        new(uri ?? "file:" + Root, "bookworm", ["main"], key ?? Key, new Dictionary<string, string>(StringComparer.Ordinal));
+    public AptArchive Source(string? uri = null, string? key = null) =>
+        new(new AptSource(uri ?? "file:" + Root, "bookworm", ["main"], key ?? Key, new Dictionary<string, string>(StringComparer.Ordinal)));
 
     /// <summary>Makes a key pair and returns the path of its public part.</summary>
     public string NewKey(string name)

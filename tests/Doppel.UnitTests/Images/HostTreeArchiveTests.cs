@@ -69,6 +69,17 @@ public sealed class HostTreeArchiveTests : IDisposable
         Assert.Equal($"file:3: COPY {_folder["missing"]}: there is no such file or folder on the host", e.Message);
     }
 
+    [Fact]
+    public async Task Pack_OfAPipe_IsRefusedIfItIsNamedAndLeftOutOfAFolder()
+    {
+        _ = Tool.Run("mkfifo", _folder["app/sub/pipe"]);
+        await PackAsync("out.tar", "/srv", "app/sub");
+
+        Assert.Equal("srv srv/up srv/ä b", string.Join(' ', Tool.Run("tar", "--quoting-style=literal", "-tf", _folder["out.tar"]).Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+        ImageException e = await Assert.ThrowsAsync<ImageException>(() => PackAsync("out.tar", "/srv/", "app/sub/pipe"));
+        Assert.Contains("a pipe, a socket or a device", e.Message, StringComparison.Ordinal);
+    }
+
     private async Task<string> PackAsync(string to, string destination, params string[] sources) => (await HostTreeArchive.PackAsync(
         new CopyStep([.. sources.Select(s => _folder[s])], destination) { Place = "file:3" }, _folder[to], default)).Digest;
 }

@@ -218,6 +218,78 @@ public sealed class ImageStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Store_WhoseLockCannotBeMade_SaysWhyAndDoesNotWait()
+    {
+        Directory.CreateDirectory(Root);
+        File.CreateSymbolicLink(Path.Combine(Root, "lock"), "lock");
+        var log = new ProgressLog();
+
+        ImageException error = await Assert.ThrowsAsync<ImageException>(() => Store().GetAsync("fake", log));
+        Assert.Contains("DOPPEL_CACHE", error.Message, StringComparison.Ordinal);
+        Assert.Empty(log.Entries);
+    }
+
+    [Fact]
+    public async Task Tag_OfAnImage_GivesItAnotherNameThatStaysWhenTheFirstGoes()
+    {
+        Image first = await Store().GetAsync("fake");
+        await Store().TagAsync("fake", "kept");
+        Assert.True(await Store().RemoveAsync("fake"));
+
+        Image kept = Assert.Single(Store().List());
+        Assert.Equal(("kept", first.KernelPath), (kept.Manifest.Name, kept.KernelPath));
+        Assert.True(await Store().VerifyAsync(kept));
+    }
+
+    [Theory]
+    [InlineData("fake", "fake", "an image of Doppel's own")]
+    [InlineData("fake", "../x", "no name of an image")]
+    [InlineData("missing", "other", "there is no image missing")]
+    public async Task Tag_ThatCannotBe_SaysWhy(string name, string newName, string reason)
+    {
+        await Store().GetAsync("fake");
+
+        ImageException error = await Assert.ThrowsAsync<ImageException>(() => Store().TagAsync(name, newName));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.Single(Store().List());
+    }
+
+    [Fact]
+    public async Task Prune_OfWhatAStoppedPullHasLeft_KeepsTheImagesAndTellsHowMuchItWas()
+    {
+        Image image = await Store().GetAsync("fake");
+        string left = Directory.CreateDirectory(Path.Combine(Root, "work", "other")).FullName;
+        await File.WriteAllBytesAsync(Path.Combine(left, "disk.raw"), new byte[100_000]);
+
+        Assert.InRange(await Store().PruneAsync(), 100_000, 110_000);
+        Assert.False(Directory.Exists(left));
+        Assert.True(await Store().VerifyAsync(image));
+        Assert.Equal(0, await Store().PruneAsync());
+        Assert.Equal(0, await new ImageStore(_folder["nowhere"]).PruneAsync());
+    }
+
+    [Fact]
+    public async Task Configure_OfAMachine_BootsTheImageAndKeepsWhatWasAskedFor()
+    {
+        Image image = await Store().GetAsync("fake");
+        VirtualMachineConfig machine = image.Configure(new VirtualMachineConfig
+        {
+            Cpus = 2,
+            CommandLine = "loglevel=4",
+            ConsolePorts = [new("mine")],
+            Networks = [new NetworkConfig { Kind = NetworkKind.User }, new NetworkConfig { Kind = NetworkKind.Tap }],
+            Shares = [new SharedFolder { HostPath = "/srv", GuestPath = "/mnt", IsReadOnly = true }],
+        });
+
+        Assert.Equal((image.KernelPath, image.InitrdPath, "quiet loglevel=4", 2), (machine.KernelPath, machine.InitrdPath, machine.CommandLine, machine.Cpus));
+        Assert.Equal([Image.ConsolePort, "mine", "doppel.control"], machine.ConsolePorts.Select(static p => p.Name));
+        Assert.NotNull(machine.Vsock);
+        Dictionary<string, CpioEntry> files = CpioReader.Read(machine.ExtraInitrds[^1].ToArray()).ToDictionary(static e => e.Path, StringComparer.Ordinal);
+        Assert.Contains($"networks='{GuestNetwork.User.ToWord()} dhcp'", files["doppel/command"].Text, StringComparison.Ordinal);
+        Assert.Equal("share 'share0' ro '/mnt'\n", files["doppel/shares"].Text);
+    }
+
+    [Fact]
     public async Task Manifest_AfterReading_IsTheSame()
     {
         ImageManifest manifest = (await Store().GetAsync("fake")).Manifest;

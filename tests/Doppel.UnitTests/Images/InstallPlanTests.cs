@@ -43,7 +43,7 @@ public sealed class InstallPlanTests
     // "+name<needs" is to unpack, "-name" to configure; each package has 100 bytes.
     private static InstallPlan Plan(long batch, params string[] steps)
     {
-        AptOperation[] operations = [.. steps.Select(static s => new AptOperation(s[0] == '+', s[1..].Split('<')[0]))];
+        AptOperation[] operations = [.. steps.Select(static s => new AptOperation(s[0] == '+', s[1..].Split('<')[0], "1"))];
         AptPackage[] packages = [.. steps.Where(static s => s[0] == '+').Select(static s => new AptPackage(s[1..].Split('<')[0], "1", "", "", 1, 100)
         {
             PreDepends = s.Contains('<', StringComparison.Ordinal) ? s.Split('<')[1].Replace("|", " (>= 2:1) | ", StringComparison.Ordinal) : "",

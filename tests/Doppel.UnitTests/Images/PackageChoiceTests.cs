@@ -33,9 +33,13 @@ public sealed class PackageChoiceTests : IDisposable
         PackageChoice choice = await _session.ChooseAsync(["tool"], "", recommends: false, default);
 
         Assert.Equal(["library", "tool"], choice.Packages.Select(static p => p.Name));
-        Assert.Equal(new AptOperation(true, "library"), choice.Operations[0]);
-        Assert.Contains(new AptOperation(false, "tool"), choice.Operations);
+        Assert.Equal(new AptOperation(true, "library", "1.0-1"), choice.Operations[0]);
+        Assert.Contains(new AptOperation(false, "tool", "2:3.0"), choice.Operations);
     }
+
+    [Fact]
+    public async Task Choose_OfAVersion_TakesIt() =>
+        Assert.Equal("2:3.0", (await _session.ChooseAsync(["tool=2:3.0"], "", recommends: false, default)).Packages[^1].Version);
 
     [Fact]
     public async Task Choose_ForASystemThatHasSome_BringsTheRest()
@@ -47,6 +51,7 @@ public sealed class PackageChoiceTests : IDisposable
 
     [Theory]
     [InlineData("missing", "Unable to locate package missing")]
+    [InlineData("tool=9", "Version '9' for 'tool' was not found")]
     [InlineData("broken", "Depends: nowhere but it is not")]
     public async Task Choose_OfWhatCannotBeInstalled_SaysWhy(string package, string reason)
     {

@@ -36,6 +36,8 @@ public sealed class RecipeFileTests
     [InlineData("FROM debian\nFROM debian", ":2: a second FROM")]
     [InlineData("FROM debian extra", ":1: FROM takes one word")]
     [InlineData("FROM debian\n\nfrom debian", ":3: from is no word of a recipe; there are FROM, PACKAGES")]
+    [InlineData("FROM debian\nCMD [\"x\"]", ":2: CMD is no word of a recipe; the command stands behind the image")]
+    [InlineData("FROM debian\nEXPOSE 80", ":2: EXPOSE is no word of a recipe; ports are opened")]
     [InlineData("FROM debian\nPACKAGES", ":2: PACKAGES has nothing behind it")]
     [InlineData("FROM debian\nPACKAGES --yes", ":2: --yes is no name of a Debian package")]
     [InlineData("FROM debian\nCOPY file", ":2: COPY takes a path of the host and one of the guest")]

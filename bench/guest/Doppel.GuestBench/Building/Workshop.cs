@@ -30,7 +30,7 @@ internal sealed class Workshop(string sources, string work)
             Directory.CreateDirectory(work);
             Image image = await ImageStore.OpenDefault().GetAsync(ImageStore.DefaultImage, progress: null, cancellation).ConfigureAwait(false);
             AptTools tools = AptTools.Find() ?? throw new BenchException("the suite is made of Debian packages, and this host has no apt");
-            AptSource source = await DebianImage.ChooseSourceAsync(tools, cancellation).ConfigureAwait(false);
+            AptSource source = (await DebianImage.ChooseArchiveAsync(tools, cancellation).ConfigureAwait(false)).Release;
             string key = await KeyAsync(cancellation).ConfigureAwait(false);
             RootFolder guest = await FillAsync(GuestPlatform.RiscV, tools, source, key, cancellation).ConfigureAwait(false);
             string disk = await DiskAsync(guest, cancellation).ConfigureAwait(false);

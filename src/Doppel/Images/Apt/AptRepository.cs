@@ -19,7 +19,8 @@ internal sealed record AptPackage(string Name, string Version, string Depends, s
 /// <summary>One thing that apt would have dpkg do.</summary>
 /// <param name="IsUnpack">True to unpack the package, false to configure it.</param>
 /// <param name="Package">Name of the package.</param>
-internal readonly record struct AptOperation(bool IsUnpack, string Package);
+/// <param name="Version">Its version.</param>
+internal readonly record struct AptOperation(bool IsUnpack, string Package, string Version);
 
 /// <summary>
 /// A foreign Debian archive behind the host's apt, with lists, downloads and status in a private folder: the host's mirrors, proxies,
@@ -77,6 +78,8 @@ internal sealed class AptRepository
     }
 
     /// <summary>Looks packages up in the index, in the order asked for.</summary>
+    /// <param name="names">Names; with <c>=VERSION</c> where the newest is not meant.</param>
+    /// <param name="cancellation">Stops apt.</param>
     /// <exception cref="AptException">A package is not in the index.</exception>
     public async Task<IReadOnlyList<AptPackage>> ShowAsync(IReadOnlyList<string> names, CancellationToken cancellation)
     {
@@ -84,7 +87,7 @@ internal sealed class AptRepository
             ["-c", _configuration, "show", "--no-all-versions", .. names], cancellation).ConfigureAwait(false);
         var found = Deb822.Parse(text).Where(s => s.ContainsKey("Package") && s.ContainsKey("SHA256"))
             .DistinctBy(s => s["Package"]).ToDictionary(s => s["Package"], StringComparer.Ordinal);
-        return [.. names.Select(name => found.TryGetValue(name, out Dictionary<string, string>? stanza)
+        return [.. names.Select(name => found.TryGetValue(name.Split('=')[0], out Dictionary<string, string>? stanza)
             ? ToPackage(stanza)
             : throw new AptException($"the archive has no package {name}"))];
     }
@@ -112,9 +115,7 @@ internal sealed class AptRepository
             int unmet = text.IndexOf("The following packages have unmet dependencies", StringComparison.Ordinal);
             throw unmet < 0 ? e : new AptException($"{text[unmet..].Trim()}\n{e.Message}", e);
         }
-        // "Inst name (version archive [arch])", "Conf name (...)"; a shared name is written with its architecture.
-        return [.. text.Split('\n').Select(static line => line.Split(' ')).Where(static words => words is ["Inst" or "Conf", _, ..])
-            .Select(static words => new AptOperation(words[0] == "Inst", words[1].Split(':')[0]))];
+        return [.. text.Split('\n').Select(static line => line.Split(' ')).Where(static words => words is ["Inst" or "Conf", _, ..]).Select(Operation)];
     }
 
     /// <summary>Downloads packages, or takes what an earlier try has left, and has apt check them against the signed index.</summary>
@@ -139,6 +140,10 @@ internal sealed class AptRepository
         foreach (string file in (IEnumerable<string>)[.. Directory.EnumerateFiles(Archives, "*.deb"), .. Directory.EnumerateFiles(_folder, "*pkgcache.bin*")])
             File.Delete(file);
     }
+
+    // "Inst name (version archive [arch])", "Inst name [old version] (version ...)", "Conf name (...)"; a shared name is written with its architecture.
+    private static AptOperation Operation(string[] words) => new(words[0] == "Inst", words[1].Split(':')[0],
+        words.FirstOrDefault(static w => w.StartsWith('('))?.Trim('(', ')') ?? "");
 
     private string FileOf(AptPackage package) => Path.Combine(Archives, package.Sha256 + ".deb");
 

@@ -32,6 +32,11 @@ internal sealed record AptSource(
         }
     }
 
+    /// <summary>True if this looks like Debian's security updates, which have an address of their own.</summary>
+    public bool IsDebianSecurity => (Suite.EndsWith("-security", StringComparison.Ordinal) || Suite.EndsWith("/updates", StringComparison.Ordinal))
+        && Components.Contains("main", StringComparer.Ordinal)
+        && (Uri.TrimEnd('/').EndsWith("/debian-security", StringComparison.Ordinal) || (SignedBy?.Contains("debian-archive", StringComparison.Ordinal) ?? false));
+
     /// <summary>The deb822 stanza of the same archive for one suite and one architecture, packages index only.</summary>
     public string ToStanza(string suite, string architecture, string? defaultKeyring)
     {

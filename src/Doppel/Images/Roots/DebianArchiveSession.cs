@@ -12,16 +12,16 @@ internal sealed record PackageChoice(IReadOnlyList<AptOperation> Operations, IRe
 /// Debian's archive for one build: chosen, and its index brought up to date, when the first package is asked for. What apt has chosen once it would
 /// choose again from the same index, and is not asked. Thread contract: one caller, the holder of the store's lock.
 /// </summary>
-/// <param name="source">The archive, or null for that of the host's apt.</param>
+/// <param name="archive">The archive, or null for that of the host's apt.</param>
 /// <param name="folder">Folder of the index, the downloads and the choices.</param>
 /// <param name="progress">Gets the steps.</param>
-internal sealed class DebianArchiveSession(AptSource? source, string folder, IProgress<ImageProgress> progress)
+internal sealed class DebianArchiveSession(AptArchive? archive, string folder, IProgress<ImageProgress> progress)
 {
     private const string Architecture = "riscv64";
 
     private AptTools? _tools;
     private AptRepository? _repository;
-    private AptSource? _source;
+    private AptArchive? _archive;
 
     /// <summary>Reads packages.</summary>
     public DebianArchive Archives => new(Tools.DpkgDeb);
@@ -31,13 +31,8 @@ internal sealed class DebianArchiveSession(AptSource? source, string folder, IPr
         + "bring a root of your own with `doppel image import FILE`");
 
     /// <summary>Text of the guest's file of sources: where this host gets packages from, as far as a guest can reach it.</summary>
-    public async Task<string> GuestSourcesAsync(CancellationToken cancellation)
-    {
-        AptSource source = await SourceAsync(cancellation).ConfigureAwait(false);
-        return source.Uri.StartsWith("http", StringComparison.Ordinal)
-            ? $"Types: deb\nURIs: {source.Uri}\nSuites: {DebianImage.Suite}\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-            : "";
-    }
+    public async Task<string> GuestSourcesAsync(CancellationToken cancellation) =>
+        (await ArchiveAsync(cancellation).ConfigureAwait(false)).ToGuestSources(DebianImage.Suite);
 
     /// <summary>Has apt choose packages.</summary>
     /// <param name="names">Names or patterns.</param>
@@ -53,7 +48,7 @@ internal sealed class DebianArchiveSession(AptSource? source, string folder, IPr
         repository.WriteStatus(status);
         progress.Report(new(ImageStep.Index, "choosing packages", 0, 0));
         IReadOnlyList<AptOperation> operations = await repository.PlanAsync(names, recommends, cancellation).ConfigureAwait(false);
-        string[] chosen = [.. operations.Where(static o => o.IsUnpack).Select(static o => o.Package)];
+        string[] chosen = [.. operations.Where(static o => o.IsUnpack).Select(static o => $"{o.Package}={o.Version}")];
         var choice = new PackageChoice(operations, chosen.Length == 0 ? [] : await repository.ShowAsync(chosen, cancellation).ConfigureAwait(false));
         await File.WriteAllTextAsync(memory, JsonSerializer.Serialize(choice, ImageJson.Default.PackageChoice), cancellation).ConfigureAwait(false);
         return choice;
@@ -71,15 +66,15 @@ internal sealed class DebianArchiveSession(AptSource? source, string folder, IPr
             .ConfigureAwait(false);
     }
 
-    private async Task<AptSource> SourceAsync(CancellationToken cancellation) =>
-        _source ??= source ?? await DebianImage.ChooseSourceAsync(Tools, cancellation).ConfigureAwait(false);
+    private async Task<AptArchive> ArchiveAsync(CancellationToken cancellation) =>
+        _archive ??= archive ?? await DebianImage.ChooseArchiveAsync(Tools, cancellation).ConfigureAwait(false);
 
     private async Task<AptRepository> OpenAsync(CancellationToken cancellation)
     {
         if (_repository is { } open) return open;
-        AptSource chosen = await SourceAsync(cancellation).ConfigureAwait(false);
+        AptArchive chosen = await ArchiveAsync(cancellation).ConfigureAwait(false);
         var repository = AptRepository.Create(
-            Tools, folder, chosen.ToStanza(DebianImage.Suite, Architecture, AptTools.ArchiveKeyring), Architecture);
+            Tools, folder, chosen.Release.ToStanza(DebianImage.Suite, Architecture, AptTools.ArchiveKeyring), Architecture);
         const int Parts = 1000;
         progress.Report(new(ImageStep.Index, DebianImage.Suite, 0, Parts));
         await repository.UpdateAsync(part => progress.Report(new(ImageStep.Index, DebianImage.Suite, (long)(part * Parts), Parts)), cancellation).ConfigureAwait(false);

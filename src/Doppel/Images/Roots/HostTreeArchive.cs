@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text;
+using Doppel.Host;
 
 namespace Doppel.Images.Roots;
 
@@ -64,17 +65,21 @@ internal sealed class HostTreeArchive : IDisposable
         }
         var file = new FileInfo(source);
         if (!file.Exists) throw new FileNotFoundException("there is no such file or folder on the host");
+        if (!IsKept(file)) throw new IOException("it is a pipe, a socket or a device; files, folders and links are copied");
         await AddAsync(file, intoFolder ? Join(destination, file.Name) : destination, cancellation).ConfigureAwait(false);
     }
 
     private async Task AddBelowAsync(DirectoryInfo folder, string path, CancellationToken cancellation)
     {
-        foreach (FileSystemInfo item in folder.EnumerateFileSystemInfos().OrderBy(static i => i.Name, StringComparer.Ordinal))
+        foreach (FileSystemInfo item in folder.EnumerateFileSystemInfos().Where(IsKept).OrderBy(static i => i.Name, StringComparer.Ordinal))
         {
             await AddAsync(item, Join(path, item.Name), cancellation).ConfigureAwait(false);
             if (item is DirectoryInfo { LinkTarget: null } below) await AddBelowAsync(below, Join(path, item.Name), cancellation).ConfigureAwait(false);
         }
     }
+
+    // To open a pipe would wait for its other end, and a device may have none.
+    private static bool IsKept(FileSystemInfo item) => item is DirectoryInfo || item.LinkTarget is not null || HostFileKind.IsPlain(item.FullName);
 
     private async Task AddAsync(FileSystemInfo item, string path, CancellationToken cancellation)
     {

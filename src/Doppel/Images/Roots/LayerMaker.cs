@@ -41,6 +41,8 @@ internal sealed record LayerRequest
 /// </summary>
 internal sealed class LayerMaker(StoreFiles files, Image boot, string workFolder, IProgress<ImageProgress> progress)
 {
+    private const long LittleSpace = 16 << 20;
+
     /// <summary>Makes a layer; the caller has seen that the store does not have it. The archives are gone afterwards.</summary>
     /// <param name="request">The layer.</param>
     /// <param name="tools">Archive of the machine's tools.</param>
@@ -69,11 +71,24 @@ internal sealed class LayerMaker(StoreFiles files, Image boot, string workFolder
             await files.WriteLayerAsync(layer, cancellation).ConfigureAwait(false);
             return layer;
         }
+        catch (ImageException e) when (Remedy(e, request) is { } remedy)
+        {
+            throw new ImageException($"{e.Message}\n{remedy}", e);
+        }
         finally
         {
             File.Delete(disk);
             foreach (string archive in request.Archives) File.Delete(archive);
         }
+    }
+
+    // The guest only sees that its disk fails; that the host has no room for what it writes is for the host to tell.
+    private string? Remedy(ImageException e, LayerRequest request)
+    {
+        if (new DriveInfo(workFolder).AvailableFreeSpace < LittleSpace)
+            return $"The host's storage at {workFolder} is full: make room, for instance with `doppel image prune`, or choose another folder with DOPPEL_CACHE.";
+        return e.Message.Contains("No space left on device", StringComparison.Ordinal)
+            ? $"The image's disk of {request.DiskBytes >> 20} MiB is full: give it a larger one with --size, or with a line SIZE." : null;
     }
 
     private void PrepareDisk(LayerRequest request, string disk, CancellationToken cancellation)

@@ -13,9 +13,12 @@ internal sealed class PackageSteps(
     private static readonly string[] s_base = ["?essential", "apt", BaseFiles, "e2fsprogs", "iproute2", "kmod", "mount", "netbase", "procps"];
 
     /// <summary>Debian's essential packages on a disk of their own.</summary>
+    /// <param name="diskBytes">Size of the disk.</param>
+    /// <param name="later">What will be installed on it: a slip there is told before the work begins.</param>
+    /// <param name="cancellation">Stops it.</param>
     /// <exception cref="AptException">apt or dpkg-deb refused.</exception>
-    /// <exception cref="ImageException">The guest failed.</exception>
-    public async Task<ImageLayer> BaseAsync(long diskBytes, CancellationToken cancellation)
+    /// <exception cref="ImageException">The guest failed, or a package of a later step cannot be had.</exception>
+    public async Task<ImageLayer> BaseAsync(long diskBytes, IEnumerable<PackagesStep> later, CancellationToken cancellation)
     {
         PackageChoice choice = await debian.ChooseAsync(s_base, "", recommends: false, cancellation).ConfigureAwait(false);
         // The base files bring the links /bin, /lib and /sbin.
@@ -30,6 +33,7 @@ internal sealed class PackageSteps(
             Archives = [Path.Combine(build.WorkFolder, "base.tar")],
         };
         if (files.FindLayer(request.Key) is { } found) return found;
+        foreach (PackagesStep step in later) await CheckAsync(step, cancellation).ConfigureAwait(false);
         IReadOnlyList<string> debs = await debian.DownloadAsync(packages, cancellation).ConfigureAwait(false);
         await UnpackAsync(packages, debs, request.Archives[0], cancellation).ConfigureAwait(false);
         byte[] tools = await ToolsAsync(packages, debs, cancellation).ConfigureAwait(false);
@@ -83,6 +87,18 @@ internal sealed class PackageSteps(
         ImageBlob blob = await files.Blobs.WriteAsync(archive, cancellation).ConfigureAwait(false);
         await files.WriteToolsAsync(new BuilderToolsRecord(Describe(used.Select(static u => u.First)), blob), cancellation).ConfigureAwait(false);
         return archive;
+    }
+
+    private async Task CheckAsync(PackagesStep step, CancellationToken cancellation)
+    {
+        try
+        {
+            await debian.ChooseAsync(step.Names, "", recommends: true, cancellation).ConfigureAwait(false);
+        }
+        catch (AptException e)
+        {
+            throw new ImageException($"{Prefix(step)}{step.Line}: {e.Message}", e);
+        }
     }
 
     private async Task UnpackAsync(AptPackage[] packages, IReadOnlyList<string> debs, string to, CancellationToken cancellation)

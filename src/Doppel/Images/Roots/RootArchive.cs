@@ -46,18 +46,23 @@ internal static class RootArchive
         ReadOnlyMemory<byte> head = start.AsMemory(0, count);
         if (head.Span.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]))
         {
+            // The runtime's own takes the end of a file that is cut off for the end of the data.
+            if (await TryUnpackAsync("gzip", path, output, cancellation).ConfigureAwait(false)) return;
             using var gzip = new GZipStream(input, CompressionMode.Decompress, leaveOpen: true);
             await CopyAsync(gzip, output, () => progress(input.Position), cancellation).ConfigureAwait(false);
         }
         else if (head.Span.StartsWith((ReadOnlySpan<byte>)[0x28, 0xB5, 0x2F, 0xFD]))
         {
-            string zstd = HostProcess.Find("zstd") ?? throw new IOException("it is packed by zstd, and this host has no program zstd; install the package zstd");
-            await HostProcess.RunAsync(zstd, ["-d", "-c", "--", Path.GetFullPath(path)],
-                reader => CopyAsync(reader.BaseStream, output, static () => { }, cancellation), cancellation).ConfigureAwait(false);
+            if (!await TryUnpackAsync("zstd", path, output, cancellation).ConfigureAwait(false))
+                throw new IOException("it is packed by zstd, and this host has no program zstd; install the package zstd");
         }
         else if (XzDecoder.IsXz(head.Span))
         {
-            await UnpackXzAsync(path, input, output, cancellation).ConfigureAwait(false);
+            // The host's program works on a stream; our decoder, which needs nothing, holds all of it in memory.
+            if (await TryUnpackAsync("xz", path, output, cancellation).ConfigureAwait(false)) return;
+            byte[] packed = new byte[input.Length];
+            await input.ReadExactlyAsync(packed, cancellation).ConfigureAwait(false);
+            await output.WriteAsync(await Task.Run(() => XzDecoder.Decode(packed, Array.MaxLength), cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
         }
         else
         {
@@ -65,18 +70,13 @@ internal static class RootArchive
         }
     }
 
-    // The host's program works on a stream; our decoder, which needs nothing, holds all of it in memory.
-    private static async Task UnpackXzAsync(string path, FileStream input, FileStream output, CancellationToken cancellation)
+    // By a program of the host's; false if it has none.
+    private static async Task<bool> TryUnpackAsync(string name, string path, FileStream output, CancellationToken cancellation)
     {
-        if (HostProcess.Find("xz") is { } xz)
-        {
-            await HostProcess.RunAsync(xz, ["-d", "-c", "--", Path.GetFullPath(path)],
-                reader => CopyAsync(reader.BaseStream, output, static () => { }, cancellation), cancellation).ConfigureAwait(false);
-            return;
-        }
-        byte[] packed = new byte[input.Length];
-        await input.ReadExactlyAsync(packed, cancellation).ConfigureAwait(false);
-        await output.WriteAsync(await Task.Run(() => XzDecoder.Decode(packed, Array.MaxLength), cancellation).ConfigureAwait(false), cancellation).ConfigureAwait(false);
+        if (HostProcess.Find(name) is not { } program) return false;
+        await HostProcess.RunAsync(program, ["-d", "-c", "--", Path.GetFullPath(path)],
+            reader => CopyAsync(reader.BaseStream, output, static () => { }, cancellation), cancellation).ConfigureAwait(false);
+        return true;
     }
 
     private static async Task CopyAsync(Stream from, Stream to, Action progress, CancellationToken cancellation)
@@ -96,6 +96,7 @@ internal static class RootArchive
         int count = await plain.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellation).ConfigureAwait(false);
         if (count < header.Length || !header.AsSpan(TarMagicAt).StartsWith("ustar"u8))
             throw new InvalidDataException($"{Path.GetFileName(path)} is no tar archive, plain or packed by gzip, xz or zstd");
+        if (RootArchiveContent.WhyUnfit(plain.SafeFileHandle) is { } reason) throw new InvalidDataException(reason);
         plain.Position = 0;
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(plain, cancellation).ConfigureAwait(false));
     }

@@ -18,15 +18,15 @@ internal sealed class RootBuilder
     /// <summary>Prepares a build.</summary>
     /// <param name="files">The store.</param>
     /// <param name="boot">The image that the machine boots.</param>
-    /// <param name="source">Debian's archive, or null for that of the host's apt.</param>
+    /// <param name="archive">Debian's archive, or null for that of the host's apt.</param>
     /// <param name="workFolder">A folder for files on the way.</param>
     /// <param name="progress">Gets the steps.</param>
-    public RootBuilder(StoreFiles files, Image boot, AptSource? source, string workFolder, IProgress<ImageProgress> progress)
+    public RootBuilder(StoreFiles files, Image boot, AptArchive? archive, string workFolder, IProgress<ImageProgress> progress)
     {
         _files = files;
         _workFolder = workFolder;
         _progress = progress;
-        _debian = new DebianArchiveSession(source, files.AptFolder, progress);
+        _debian = new DebianArchiveSession(archive, files.AptFolder, progress);
         _layers = new LayerMaker(files, boot, workFolder, progress);
         _packages = new PackageSteps(files, _debian, _layers, (workFolder, progress));
     }
@@ -91,7 +91,7 @@ internal sealed class RootBuilder
         if (recipe.Archive is { } archive) return await ImportAsync(archive, size, cancellation).ConfigureAwait(false);
         try
         {
-            return await _packages.BaseAsync(size, cancellation).ConfigureAwait(false);
+            return await _packages.BaseAsync(size, recipe.Steps.OfType<PackagesStep>(), cancellation).ConfigureAwait(false);
         }
         catch (AptException e)
         {
