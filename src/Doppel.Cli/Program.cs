@@ -9,7 +9,7 @@ namespace Doppel.Cli;
 internal static class Program
 {
     // Without bundling -kernel is a mistake that gets a hint, and not -k with the value "ernel".
-    private static readonly ParserConfiguration s_parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+    internal static ParserConfiguration Parsing { get; } = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
 
     // Signals are the running machine's business: the parser installs no handlers of its own.
     private static readonly InvocationConfiguration s_invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
@@ -19,7 +19,7 @@ internal static class Program
         try
         {
             TrailingCommand words = TrailingCommand.Split(args);
-            ParseResult result = CommandTree.Create(words.Guest, words.Own.FirstOrDefault()).Parse(words.Own, s_parsing);
+            ParseResult result = CommandTree.Create(words.Guest, words.Own.FirstOrDefault()).Parse(words.Own, Parsing);
             if (result.Action is { ClearsParseErrors: true }) return await result.InvokeAsync(s_invocation);
             if (result.CommandResult.Command.Subcommands.Count > 0 && result.UnmatchedTokens.Count == 0) return ShowHelp(result.CommandResult.Command);
             bool wrong = result.UnmatchedTokens.Count > 0 || result.Errors.Count > 0 || UsageErrors.OptionReadAsArgument(result) is not null;

@@ -34,8 +34,8 @@ public sealed class CommandLineTests
     [InlineData("auto, interp, jit", "run", "--engine", "tcg")]
     [InlineData("stdio, null", "run", "--serial", "tcp:1234")]
     [InlineData("at least", "run", "--memory", "1M", "--kernel", "Image")]
-    [InlineData("run -- ", "run", "debian", "uname")]
-    [InlineData("needs an image", "run", "--kernel", "Image", "--", "uname")]
+    [InlineData("`doppel run debian uname`", "run", "uname")]
+    [InlineData("need an image", "run", "--kernel", "Image", "--", "uname")]
     [InlineData("nothing after --", "doctor", "--", "uname")]
     [InlineData("Usage:", "image")]
     public async Task Usage_Wrong_HasStatusTwoAndSaysWhatToType(string said, params string[] arguments)

@@ -84,10 +84,14 @@ internal static class ImageBuildCommands
     {
         DoppelCommand command = new("import", "Make an image of an archive of a root file system.")
         {
-            Examples = [("doppel image import rootfs.tar.xz --name alpine", "plain, or packed by gzip, xz or zstd")],
-            Notes = ["The root is for riscv64; kernel and process 1 are those of the image debian, so nothing is asked of it."],
+            Examples =
+            [
+                ("doppel image import rootfs.tar.xz --name alpine", "plain, or packed by gzip, xz or zstd"),
+                ("podman export box | doppel image import - --name box", "from standard input"),
+            ],
+            Notes = ["The root is for riscv64; kernel and process 1 are those of the image debian, so nothing else is asked of it."],
         };
-        Argument<string> file = new("FILE") { Description = "The tar archive" };
+        Argument<string> file = new("FILE") { Description = "The tar archive, or - for standard input" };
         Option<string?> name = new("--name", "-t") { HelpName = "NAME", Description = "Name of the image [default: that of the file]" };
         Option<long?> size = Size();
         command.Arguments.Add(file);
@@ -96,12 +100,34 @@ internal static class ImageBuildCommands
         command.SetAction(async (result, cancellation) =>
         {
             string path = result.GetValue(file)!;
-            if (!File.Exists(path)) throw CliException.Usage($"{path}: there is no such file");
-            string called = result.GetValue(name) ?? Clean(Path.GetFileName(path).Split(".tar")[0]);
+            if (path.Contains("://", StringComparison.Ordinal))
+                throw CliException.Usage($"{path}: only files are imported", $"for instance with `curl -L {path} | doppel image import - --name NAME`");
+            bool isStream = path == "-";
+            if (!isStream && !File.Exists(path)) throw CliException.Usage($"{path}: there is no such file", "a root file system as a tar archive, or - for standard input");
+            string called = result.GetValue(name) ?? Clean(isStream ? "" : Path.GetFileName(path).Split(".tar")[0]);
             if (called.Length == 0) throw CliException.Usage("the image has no name", "give it one with --name");
-            return await BuildAsync(new RootRecipe { Name = called, From = null, Archive = path, DiskBytes = result.GetValue(size) }, result, cancellation);
+            RootRecipe recipe = new() { Name = called, From = null, Archive = path, DiskBytes = result.GetValue(size) };
+            return isStream ? await BuildOfStreamAsync(recipe, result, cancellation) : await BuildAsync(recipe, result, cancellation);
         });
         return command;
+    }
+
+    // An archive is read more than once, so a stream is kept where there is room for images.
+    private static async Task<int> BuildOfStreamAsync(RootRecipe recipe, ParseResult result, CancellationToken cancellation)
+    {
+        if (!Console.IsInputRedirected) throw CliException.Usage("standard input is a terminal", "for instance `podman export NAME | doppel image import - --name NAME`");
+        string folder = Path.Combine(ImageStore.OpenDefault().Root, "work", $"stdin-{Environment.ProcessId}"), path = Path.Combine(folder, "stdin");
+        Directory.CreateDirectory(folder);
+        try
+        {
+            await using (FileStream archive = File.Create(path))
+            await using (Stream input = Console.OpenStandardInput()) await input.CopyToAsync(archive, cancellation);
+            return await BuildAsync(recipe with { Archive = path }, result, cancellation);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static async Task<int> BuildAsync(RootRecipe recipe, ParseResult result, CancellationToken cancellation)

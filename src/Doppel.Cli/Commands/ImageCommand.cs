@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Syntax;
 using Doppel.Images;
@@ -12,7 +13,7 @@ internal static class ImageCommand
 {
     internal static Command Create()
     {
-        DoppelCommand command = new("image", "Pull, build, list, inspect, check and remove guest images.")
+        DoppelCommand command = new("image", "Pull, build, list, inspect, check, name and remove guest images.")
         {
             Examples = [("doppel image pull", "fetch Debian, or bring it up to date"), ("doppel image pull debian --packages python3", "a Debian with Python on a disk"), ("doppel image list", "what is on this host")],
             Notes = ["Images are kept in $DOPPEL_CACHE, else $XDG_CACHE_HOME/doppel, else ~/.cache/doppel."],
@@ -23,19 +24,24 @@ internal static class ImageCommand
         command.Subcommands.Add(List());
         command.Subcommands.Add(Inspect());
         command.Subcommands.Add(Check());
+        command.Subcommands.Add(Tag());
         command.Subcommands.Add(Remove());
+        command.Subcommands.Add(Prune());
         return command;
     }
 
     private static DoppelCommand List()
     {
         DoppelCommand command = new("list", "List the images on this host.") { Aliases = { "ls" }, Examples = [("doppel image list --json", "for a script")] };
+        Option<bool> quiet = new("--quiet", "-q") { Description = "Print names only" };
         Option<bool> json = Json();
+        command.Options.Add(quiet);
         command.Options.Add(json);
         command.SetAction(result =>
         {
             IReadOnlyList<Image> images = ImageStore.OpenDefault().List();
             if (result.GetValue(json)) PrintJson(images);
+            else if (result.GetValue(quiet)) result.InvocationConfiguration.Output.Write(string.Concat(images.Select(static i => i.Manifest.Name + "\n")));
             else PrintLines(images, result.InvocationConfiguration.Output);
             return ExitStatus.Success;
         });
@@ -77,15 +83,68 @@ internal static class ImageCommand
         return command;
     }
 
-    private static DoppelCommand Remove()
+    private static DoppelCommand Tag()
     {
-        DoppelCommand command = new("rm", "Remove an image.") { Examples = [("doppel image rm debian", "its files go if no other image needs them")] };
-        Argument<string?> name = Name(ArgumentArity.ExactlyOne, "Image to remove");
+        DoppelCommand command = new("tag", "Give an image one more name.") { Examples = [("doppel image tag python python-stable", "keeps this one when python is made anew")] };
+        Argument<string?> name = Name(ArgumentArity.ExactlyOne, "Image that is there");
+        Argument<string> other = new("NAME") { Description = "Its other name" };
         command.Arguments.Add(name);
+        command.Arguments.Add(other);
         command.SetAction(async (result, cancellation) =>
         {
-            string wanted = result.GetValue(name)!;
-            return await ImageStore.OpenDefault().RemoveAsync(wanted, cancellation) ? ExitStatus.Success : throw Missing(wanted);
+            await ImageStore.OpenDefault().TagAsync(result.GetValue(name)!, result.GetValue(other)!, cancellation);
+            return ExitStatus.Success;
+        });
+        return command;
+    }
+
+    private static DoppelCommand Remove()
+    {
+        DoppelCommand command = new("rm", "Remove images.")
+        {
+            Examples = [("doppel image rm debian", "its files go if no other image needs them"), ("doppel image rm -f app", "though a machine of it runs")],
+        };
+        Argument<string[]> names = new("IMAGE") { Arity = ArgumentArity.OneOrMore, Description = "Images to remove" };
+        names.CompletionSources.Add("debian");
+        Option<bool> force = new("--force", "-f") { Description = "Remove one that a running machine was started from; its guest can not reboot then" };
+        command.Arguments.Add(names);
+        command.Options.Add(force);
+        command.SetAction(async (result, cancellation) =>
+        {
+            int status = ExitStatus.Success;
+            foreach (string name in result.GetValue(names)!)
+            {
+                try
+                {
+                    await RemoveAsync(name, result.GetValue(force), cancellation);
+                }
+                catch (Exception e) when (e is CliException or ImageException)
+                {
+                    status = ErrorMessage.For(e)!.Print();
+                }
+            }
+            return status;
+        });
+        return command;
+    }
+
+    private static async Task RemoveAsync(string name, bool force, CancellationToken cancellation)
+    {
+        MachineFolder? user = force ? null : MachineRegistry.Open().List().FirstOrDefault(m => m.ReadRecord()?.Image == name && !m.ReadState().IsOver);
+        if (user is not null) throw new CliException($"machine {user.Name} runs from image {name}", $"stop it with `doppel stop {user.Name}`, or add -f");
+        if (!await ImageStore.OpenDefault().RemoveAsync(name, cancellation)) throw Missing(name);
+    }
+
+    private static DoppelCommand Prune()
+    {
+        DoppelCommand command = new("prune", "Delete what no image needs: downloads, and what pulls and builds that were stopped have left.")
+        {
+            Examples = [("doppel image prune", "says how much that was")],
+        };
+        command.SetAction(async (result, cancellation) =>
+        {
+            result.InvocationConfiguration.Output.WriteLine($"{Sizes.Bytes(await ImageStore.OpenDefault().PruneAsync(cancellation))} freed");
+            return ExitStatus.Success;
         });
         return command;
     }

@@ -11,8 +11,9 @@ internal sealed class NamingSyntax
     private readonly Option<bool> _remove = new("--rm") { Description = "With --detach: leave nothing once the machine has ended" };
     private readonly Option<bool> _terminal = new("--tty") { Description = "With --detach: give the guest command a terminal" };
     private readonly Option<bool> _interactive = new("--interactive", "-i") { Description = "With --detach: keep the guest command's input open for `doppel attach`" };
+    private readonly Option<bool> _both = new("-it", "-ti") { Description = "Both of these" };
 
-    internal IReadOnlyList<Option> Options => [_name, _detach, _remove, _terminal, _interactive];
+    internal IReadOnlyList<Option> Options => [_name, _detach, _remove, _terminal, _interactive, _both];
 
     /// <summary>Adds what was typed to a request.</summary>
     internal RunRequest Apply(RunRequest request, ParseResult result) => request with
@@ -20,7 +21,7 @@ internal sealed class NamingSyntax
         Name = result.GetValue(_name),
         Detach = result.GetValue(_detach),
         AutoRemove = result.GetValue(_remove),
-        Terminal = result.GetValue(_terminal),
-        Interactive = result.GetValue(_interactive),
+        Terminal = result.GetValue(_terminal) || result.GetValue(_both),
+        Interactive = result.GetValue(_interactive) || result.GetValue(_both),
     };
 }

@@ -22,6 +22,7 @@ internal static class RunCommand
             [
                 ("doppel run", "a Debian shell; `poweroff` or Ctrl-A X ends it"),
                 ("doppel run -- uname -m", "one command: prints riscv64 and exits with the command's status"),
+                ("doppel run -it --rm -v .:/mnt -e LANG=C debian ls /mnt", "as container tools have it: behind an image the -- may be left out"),
                 ("doppel run --disk data.img --disk tools.img,ro --memory 1G", "with two disks and more memory"),
                 ("doppel run -d --name web", "in the background; `doppel exec web -- uname -a` reaches it"),
                 ("doppel run --kernel Image --initrd root.cpio --append \"console=ttyS0\"", "a kernel of your own"),
@@ -38,6 +39,16 @@ internal static class RunCommand
         RunSyntax syntax = new(command);
         command.SetAction((result, cancellation) => RunAsync(syntax.Read(result, guestCommand), cancellation));
         return command;
+    }
+
+    private static async Task<Image> GetImageAsync(string name, CancellationToken cancellation)
+    {
+        ImageStore store = ImageStore.OpenDefault();
+        if (store.Find(name) is { } found) return found;
+        if (store.Available.Contains(name, StringComparer.Ordinal)) return await PullDisplay.GetAsync(store, name, cancellation);
+        string names = string.Join(", ", store.Available.Concat(store.List().Select(static i => i.Manifest.Name)).Distinct(StringComparer.Ordinal));
+        throw CliException.Usage($"there is no image {name}; there are: {names}",
+            $"a command stands behind the image, as in `doppel run {ImageStore.DefaultImage} {name}`; `doppel image --help` tells how images are made");
     }
 
     // All machines of a user share by weight. Where that cannot be, it matters only to who has asked for it.
@@ -58,7 +69,7 @@ internal static class RunCommand
     {
         if (request.Command is { Count: 0 }) throw CliException.Usage("the guest command after -- is missing", "for instance `doppel run -- uname -m`");
         bool needsImage = request.Image is not null || request.Kernel is null;
-        Image? image = needsImage ? await PullDisplay.GetAsync(ImageStore.OpenDefault(), request.Image ?? ImageStore.DefaultImage, cancellation) : null;
+        Image? image = needsImage ? await GetImageAsync(request.Image ?? ImageStore.DefaultImage, cancellation) : null;
         Terminals terminals = new(HostTerminal.IsTerminal(0), HostTerminal.IsTerminal(1));
         MachinePlan plan = MachinePlan.For(request with { CpuShare = request.CpuShare with { Group = OpenShares(request) } }, image, terminals);
         if (request.Name is { } name && !MachineRegistry.IsName(name))

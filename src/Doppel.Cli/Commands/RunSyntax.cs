@@ -59,7 +59,7 @@ internal sealed class RunSyntax
         AllowMultipleArgumentsPerToken = false,
     };
 
-    private readonly Option<SharedFolder[]> _shares = new("--share")
+    private readonly Option<SharedFolder[]> _shares = new("--share", "--volume", "-v")
     {
         HelpName = "FOLDER:GUEST[,ro]",
         Description = "Folder of the host that the guest sees at a path of its own, for instance .:/mnt; may be given several times",
@@ -84,15 +84,24 @@ internal sealed class RunSyntax
         CustomParser = ParseTimeout,
     };
 
+    private readonly Option<string[]> _variables = new("--env", "-e")
+    {
+        HelpName = "NAME[=VALUE]",
+        Description = "Set a variable for the guest command or shell, or hand the host's on; may be given several times",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+    };
+
+    private readonly Option<string?> _folder = new("--workdir", "-w") { HelpName = "PATH", Description = "Folder of the guest to start in [default: /]" };
     private readonly NamingSyntax _naming = new();
     private readonly Option<bool> _stats = new("--stats") { Description = "Print counters and times on standard error at the end" };
     private readonly Option<bool> _json = new("--json") { Description = "Print the statistics as JSON" };
-    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Show the boot on standard error when a guest command runs" };
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Show the boot on standard error when a guest command runs" };
 
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, .. _cpuShare.All, _kernel, _initrd, _append, _dtb, _bios, _disks, _shares, .. _network.All, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
+        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, .. _cpuShare.All, _kernel, _initrd, _append, _dtb, _bios, _disks, _shares, .. _network.All, _variables, _folder, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");
@@ -120,6 +129,8 @@ internal sealed class RunSyntax
         Bios = result.GetValue(_bios)!,
         Disks = result.GetValue(_disks) ?? [],
         Shares = result.GetValue(_shares) ?? [],
+        Environment = VariableSyntax.Read(result.GetValue(_variables) ?? []),
+        WorkingDirectory = result.GetValue(_folder),
         Serial = result.GetValue(_serial),
         Networks = _network.Read(result, mustRepeat: CountsInstructions(result)),
         InstructionCountTime = CountsInstructions(result),
@@ -160,14 +171,14 @@ internal sealed class RunSyntax
     private static int ParseCpus(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
-        if (!int.TryParse(text, out int cpus) || cpus < 1) result.AddError($"--cpus {text}: not a number of processors, for instance 1");
+        if (!int.TryParse(text, out int cpus) || cpus < 1) result.AddError($"--cpus {text}: not a number of processors, for instance 2{(text.Contains('.') ? "; for a part of one add --cpu-limit 50%" : "")}");
         return cpus;
     }
 
     private static TimeSpan? ParseTimeout(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
-        if (!Duration.TryParse(text, out TimeSpan timeout)) result.AddError($"--timeout {text}: not a time, for instance 90 (seconds), 1.5 or 2m");
+        if (!Duration.TryParse(text, out TimeSpan timeout)) result.AddError($"--timeout {text}: not a time, for instance 90 (seconds), 1.5 or 2m; a terminal needs no option");
         return timeout;
     }
 

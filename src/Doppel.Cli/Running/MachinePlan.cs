@@ -44,9 +44,9 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     /// <exception cref="CliException">The options contradict each other.</exception>
     internal static MachinePlan For(RunRequest request, Image? image, Terminals terminals)
     {
-        if (image is null && request.Command is not null)
+        if (image is null && (request.Command is not null || request.Environment.Count > 0 || request.WorkingDirectory is not null))
         {
-            throw CliException.Usage("a guest command needs an image whose init runs it, and --kernel alone brings none",
+            throw CliException.Usage("a guest command, its variables and its folder need an image whose init takes them, and --kernel alone brings none",
                 "name one, as in `doppel run debian --kernel FILE -- uname -a`, or put the command into your own --initrd");
         }
         RunMode mode = ModeOf(request, image, terminals);
@@ -109,20 +109,20 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     {
         GuestNetwork[] networks = [.. request.Networks.Select(static n => n.Guest)];
         GuestShare[] shares = [.. request.Shares.Select((s, i) => new GuestShare($"share{i}", s.GuestPath, s.IsReadOnly))];
-        IReadOnlyDictionary<string, string> variables = image.Manifest.Environment;
-        if (mode == RunMode.PipedCommand) return new GuestCommand { Arguments = request.Command ?? ["sh"], Networks = networks, Shares = shares, Environment = variables };
-        Host.Terminal.TerminalSize size = TerminalSession.Size;
-        string term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name ? name : "vt100";
-        return new GuestCommand
+        Dictionary<string, string> variables = new(image.Manifest.Environment, StringComparer.Ordinal);
+        foreach ((string name, string value) in request.Environment) variables[name] = value;
+        GuestCommand command = new()
         {
-            Arguments = request.Command ?? [],
-            Terminal = true,
+            Arguments = request.Command ?? (mode == RunMode.PipedCommand ? ["sh"] : []),
             Networks = networks,
             Shares = shares,
-            Columns = size.Columns,
-            Rows = size.Rows,
-            Environment = new Dictionary<string, string>(variables, StringComparer.Ordinal) { ["TERM"] = term },
+            Environment = variables,
+            WorkingDirectory = request.WorkingDirectory ?? "/",
         };
+        if (mode == RunMode.PipedCommand) return command;
+        Host.Terminal.TerminalSize size = TerminalSession.Size;
+        if (!request.Environment.ContainsKey("TERM")) variables["TERM"] = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } term ? term : "vt100";
+        return command with { Terminal = true, Columns = size.Columns, Rows = size.Rows };
     }
 }
 

@@ -45,6 +45,12 @@ internal sealed record RunRequest
 
     internal IReadOnlyList<SharedFolder> Shares { get; init; } = [];
 
+    /// <summary>Variables for the guest's command or shell.</summary>
+    internal IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Folder of the guest that its command starts in, or null for its root.</summary>
+    internal string? WorkingDirectory { get; init; }
+
     /// <summary>Null: the serial port is chosen by what runs.</summary>
     internal SerialConfig? Serial { get; init; }
 

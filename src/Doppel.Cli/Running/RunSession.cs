@@ -87,6 +87,9 @@ internal static class RunSession
             case VirtualMachineExitReason.Failure when exit.Error is EngineDifferenceException difference:
                 DifferencePage.Write(difference, Console.Error);
                 return ExitStatus.Failure;
+            case VirtualMachineExitReason.Failure when exit.Error is VirtualMachineException unfit:
+                Console.Error.WriteLine($"doppel: the guest could not reboot: {unfit.Message}");
+                return ExitStatus.Failure;
             case VirtualMachineExitReason.Failure:
                 Console.Error.WriteLine($"doppel: internal error, please report it: {exit.Error}");
                 return ExitStatus.Failure;

@@ -6,13 +6,21 @@ namespace Doppel.Cli.Syntax;
 /// </summary>
 internal static class ShareSyntax
 {
-    private const string ReadOnly = "ro", Writable = "rw";
+    private const string ReadOnly = "ro";
+
+    // The last two are labels that container tools have files given; no file needs one here.
+    private static readonly string[] s_modes = [ReadOnly, "rw", "z", "Z"];
 
     /// <summary>Reads a shared folder; null with a sentence for people if it is none.</summary>
     internal static SharedFolder? TryParse(string text, out string problem)
     {
-        bool isReadOnly = EndsWith(text, ReadOnly);
-        string paths = isReadOnly || EndsWith(text, Writable) ? text[..^(ReadOnly.Length + 1)] : text;
+        string paths = text;
+        bool isReadOnly = false;
+        while (Array.Find(s_modes, mode => EndsWith(paths, mode)) is { } mode)
+        {
+            isReadOnly |= mode == ReadOnly;
+            paths = paths[..^(mode.Length + 1)];
+        }
         // A colon may be part of the host's name; the guest's begins with a slash.
         int colon = paths.LastIndexOf(":/", StringComparison.Ordinal);
         if (colon < 0) colon = paths.LastIndexOf(':');

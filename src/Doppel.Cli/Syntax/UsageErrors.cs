@@ -13,19 +13,16 @@ internal static class UsageErrors
     {
         Command command = result.CommandResult.Command;
         string help = $"see `{HelpPage.Path(command)} --help`";
-        string? unknown = OptionReadAsArgument(result) ?? result.UnmatchedTokens.FirstOrDefault();
-        if (unknown is null) return CliException.Usage(result.Errors.Count > 0 ? result.Errors[0].Message : "the command line is wrong", help);
-        string kind = unknown.StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
-        string? guess = Suggest(unknown, command);
-        if (guess is not null) return CliException.Usage($"there is no {kind} {unknown}", $"did you mean `{guess}`? Otherwise {help}");
-        bool afterImage = kind == "argument" && command is DoppelCommand { Trailing.Length: > 0 };
-        string? hint = afterImage ? $"a command for the guest stands after --, as in `{HelpPage.Path(command)} -- {unknown}`; {help}" : null;
-        return CliException.Usage($"there is no {kind} {unknown}", hint ?? help);
+        string[] unknown = Unknown(result);
+        if (unknown.Length == 0) return CliException.Usage(result.Errors.Count > 0 ? result.Errors[0].Message : "the command line is wrong", help);
+        string kind = unknown[0].StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
+        string message = unknown.Length == 1 ? $"there is no {kind} {unknown[0]}" : $"there are no {kind}s {string.Join(", ", unknown)}";
+        IEnumerable<string> remedies = unknown.Select(word => Remedy(word, command) is { } remedy ? $"{word}: {remedy}" : null).OfType<string>();
+        return CliException.Usage(message, string.Join("\n        ", remedies.Append(help)));
     }
 
     /// <summary>An unknown option stands where an argument may: the parser takes it for one.</summary>
-    internal static string? OptionReadAsArgument(ParseResult result)
-        => result.CommandResult.Children.OfType<ArgumentResult>().SelectMany(static a => a.Tokens).FirstOrDefault(static t => t.Value.StartsWith('-'))?.Value;
+    internal static string? OptionReadAsArgument(ParseResult result) => OptionsReadAsArguments(result).FirstOrDefault();
 
     /// <summary>The word that was meant: QEMU's single dash becomes two, and small slips of the keyboard are forgiven.</summary>
     internal static string? Suggest(string unknown, Command command)
@@ -35,8 +32,26 @@ internal static class UsageErrors
             : [.. command.Subcommands.Select(static c => c.Name)];
         string twoDashes = "--" + unknown.TrimStart('-').Split('=')[0];
         if (unknown.StartsWith('-') && words.Contains(twoDashes, StringComparer.Ordinal)) return twoDashes;
+        // A value that touches its option, as in -p8080:80.
+        if (unknown.Length > 2 && !char.IsAsciiLetter(unknown[2]) && words.Contains(unknown[..2], StringComparer.Ordinal)) return $"{unknown[..2]} {unknown[2..]}";
         return words.Where(w => w.Length > 2 && Distance(w, unknown) <= CloseEnough).MinBy(w => Distance(w, unknown));
     }
+
+    private static string? Remedy(string word, Command command) =>
+        PeerWords.Remedy(word, command.Name) ?? (Suggest(word, command) is { } guess ? $"did you mean `{guess}`?" : null);
+
+    // All options that there are not, so that a line of another program's need not be mended one word after the other.
+    private static string[] Unknown(ParseResult result)
+    {
+        string[] options = [.. OptionsReadAsArguments(result).Concat(result.UnmatchedTokens.Where(IsOption)).Distinct(StringComparer.Ordinal)];
+        return options.Length > 0 && result.CommandResult.Command.Subcommands.Count == 0 ? options : [.. result.UnmatchedTokens.Take(1)];
+    }
+
+    private static IEnumerable<string> OptionsReadAsArguments(ParseResult result) =>
+        result.CommandResult.Children.OfType<ArgumentResult>().SelectMany(static a => a.Tokens).Select(static t => t.Value).Where(IsOption);
+
+    // A dash alone is standard input.
+    private static bool IsOption(string word) => word.Length > 1 && word.StartsWith('-');
 
     // Levenshtein's edit distance with one row.
     private static int Distance(string a, string b)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Doppel.Cli;
 using Doppel.Cli.Commands;
 using Doppel.Cli.Completion;
 using Doppel.Cli.Output;
@@ -42,6 +43,36 @@ public sealed class CommandLineTests
         CliException error = UsageErrors.From(s_root.Parse(["doctor", "--nonsense"]));
         Assert.Equal(ExitStatus.Usage, error.Status);
         Assert.Contains("--nonsense", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("run -M virt -smp 2 -m 1G -kernel Image -append quiet -drive file=a.img,format=raw -nic user,hostfwd=tcp::8080-:80 -nographic",
+        "-M: leave it out", "-kernel: did you mean `--kernel`?", "-append: did you mean `--append`?", "-drive: a disk is `--disk FILE`", "-nic: ", "`--publish 8080:80`", "-nographic: leave it out")]
+    [InlineData("run --mount type=bind debian", "`--share FOLDER:/mnt`")]
+    [InlineData("run --privileged debian", "a kernel of its own")]
+    [InlineData("run --user 1000 debian", "`doppel exec -u USER NAME COMMAND`")]
+    [InlineData("run -p8080:80 debian", "did you mean `-p 8080:80`?")]
+    [InlineData("run --cpus 1.5 debian", "--cpu-limit 50%")]
+    [InlineData("run -t debian", "a terminal needs no option")]
+    [InlineData("images", "`doppel image list`")]
+    [InlineData("build -t app .", "`doppel image build -f FILE --name NAME`")]
+    [InlineData("create web", "`doppel run -d --name NAME IMAGE`")]
+    [InlineData("image history debian", "`doppel image inspect IMAGE`")]
+    public void UsageErrors_WordsOfPeers_SayWhatToTypeHere(string line, params string[] remedies)
+    {
+        TrailingCommand words = TrailingCommand.Split(line.Split(' '));
+        CliException error = UsageErrors.From(s_root.Parse(words.Own, Program.Parsing));
+        Assert.Equal(ExitStatus.Usage, error.Status);
+        Assert.All(remedies, remedy => Assert.Contains(remedy, error.Message + error.Hint, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Variables_AsTyped_AreRead()
+    {
+        IReadOnlyDictionary<string, string> variables = VariableSyntax.Read(["A=1", "B=x=y", "A=2", "PATH", "DOPPEL_NOT_SET_ANYWHERE"]);
+        Assert.Equal(("2", "x=y", Environment.GetEnvironmentVariable("PATH"), 3), (variables["A"], variables["B"], variables["PATH"], variables.Count));
+        Assert.Throws<CliException>(() => VariableSyntax.Read(["1A=b"]));
+        Assert.Throws<CliException>(() => VariableSyntax.Read(["=b"]));
     }
 
     [Theory]

@@ -14,6 +14,8 @@ public sealed class ShareSyntaxTests
     [InlineData("/srv/a:b:/mnt", "/srv/a:b", "/mnt", false)]
     [InlineData("/srv/x:/mnt:ro", "/srv/x", "/mnt", true)]
     [InlineData("/srv/x:/mnt:rw", "/srv/x", "/mnt", false)]
+    [InlineData("/srv/x:/mnt:ro,Z", "/srv/x", "/mnt", true)]
+    [InlineData("/srv/x:/mnt:z", "/srv/x", "/mnt", false)]
     [InlineData("/srv/../x:/mnt/x,y", "/x", "/mnt/x,y", false)]
     public void Share_WhatPeopleType_IsUnderstood(string text, string host, string guest, bool isReadOnly)
     {

@@ -196,7 +196,13 @@ public sealed class MachineFolderTests : IDisposable
     [InlineData("exec web", "exec web", null)]
     [InlineData("exec --help", "exec --help", null)]
     [InlineData("run debian", "run debian", null)]
-    public void ExecWords_AreSplitAtTheCommand(string line, string own, string? guest)
+    [InlineData("run debian uname -m", "run debian", "uname -m")]
+    [InlineData("run -it --rm -v .:/mnt -e A=b debian ls --all", "run -it --rm -v .:/mnt -e A=b debian", "ls --all")]
+    [InlineData("run -m 1G debian --cpus 2 --memory=2G nproc --all", "run -m 1G debian --cpus 2 --memory=2G", "nproc --all")]
+    [InlineData("run -d --name web debian", "run -d --name web debian", null)]
+    [InlineData("run debian -- -x", "run debian", "-x")]
+    [InlineData("image rm a b", "image rm a b", null)]
+    public void Words_AreSplitAtTheCommand(string line, string own, string? guest)
     {
         TrailingCommand words = TrailingCommand.Split(line.Split(' '));
         Assert.Equal((own, guest), (string.Join(' ', words.Own), words.Guest is null ? null : string.Join(' ', words.Guest)));
@@ -209,6 +215,15 @@ public sealed class MachineFolderTests : IDisposable
         Assert.Equal(
             exec.Options.Where(static o => o.HelpName is not null).SelectMany(static o => o.Aliases.Append(o.Name)).Order(StringComparer.Ordinal),
             TrailingCommand.ExecOptionsWithValue.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void RunOptions_ThatTakeNoWord_AreAllKnownToTheSplit()
+    {
+        System.CommandLine.Command run = CommandTree.Create(null, "run").Subcommands.Single();
+        IEnumerable<string> flags = HelpPage.Options(run).Concat(CommandTree.Create(null, "run").Options).Where(static o => o.Arity.MinimumNumberOfValues == 0)
+            .SelectMany(static o => o.Aliases.Append(o.Name)).Distinct(StringComparer.Ordinal);
+        Assert.Equal(flags.Order(StringComparer.Ordinal), TrailingCommand.RunFlags.Order(StringComparer.Ordinal));
     }
 
     [Theory]
