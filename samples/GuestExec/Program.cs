@@ -12,17 +12,7 @@ string[] command = repeat > 0 ? args[2..] : args;
 if (command.Length == 0) command = ["uname", "-a"];
 
 Image image = await ImageStore.OpenDefault().GetAsync("debian");
-VirtualMachineConfig config = new()
-{
-    KernelPath = image.KernelPath,
-    InitrdPath = image.InitrdPath,
-    ExtraInitrds = image.ExtraInitrds(command: null),
-    CommandLine = image.Manifest.CommandLine,
-    ConsolePorts = [new("doppel.console", IsConsole: true), new("doppel.control")],
-    Vsock = new VsockConfig(),
-};
-
-await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
+await using VirtualMachine vm = await VirtualMachine.StartAsync(image.Configure(new VirtualMachineConfig()));
 try
 {
     GuestExecResult result = await vm.ExecAsync(command);
