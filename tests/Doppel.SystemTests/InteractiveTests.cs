@@ -5,7 +5,7 @@ namespace Doppel.SystemTests;
 /// <summary>The interactive shell in a real terminal.</summary>
 public sealed class InteractiveTests
 {
-    private static readonly TimeSpan s_boot = TimeSpan.FromMinutes(2), s_reaction = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_boot = TimeSpan.FromMinutes(5), s_reaction = TimeSpan.FromMinutes(2);
 
     private static readonly string s_run = $"DOPPEL_CACHE={Repository.ImageCache} dotnet {DoppelCli.Assembly} run";
 
@@ -26,8 +26,8 @@ public sealed class InteractiveTests
         await tmux.WaitForLineAsync("after=130", s_reaction);
 
         await tmux.ResizeAsync(120, 40);
-        await tmux.TypeLineAsync("echo size=$(stty size | tr ' ' x)");
-        await tmux.WaitForLineAsync("size=40x120", s_reaction);
+        await tmux.TypeLineAsync("until stty size | grep -x '40 120'; do sleep 0.1; done");
+        await tmux.WaitForLineAsync("40 120", s_reaction);
 
         await tmux.KeyAsync("C-a");
         await tmux.TypeAsync("h");
@@ -59,7 +59,7 @@ public sealed class InteractiveTests
         using TemporaryFolder folder = new();
         string pid = folder.File("pid");
         // The shell that waits for Doppel does not restore a terminal, so only the guard can.
-        await tmux.TypeLineAsync($"sh -c 'sh -c \"echo \\$\\$ >{pid}; export DOPPEL_CACHE={Repository.ImageCache}; exec dotnet {DoppelCli.Assembly} run --serial null\"; echo status=$?; sleep 1; stty -a | tr \" ;\" \"\\n\\n\" | grep -x -e -icanon -e icanon'");
+        await tmux.TypeLineAsync($"sh -c 'sh -c \"echo \\$\\$ >{pid}; export DOPPEL_CACHE={Repository.ImageCache}; exec dotnet {DoppelCli.Assembly} run --serial null\"; echo status=$?; until stty -a | grep -ow -e -icanon -e icanon | grep -x icanon; do sleep 0.1; done'");
         await tmux.WaitForAsync("# ", s_boot);
         await Tool.RunAsync("/bin/kill", "-KILL", (await File.ReadAllTextAsync(pid)).Trim());
         await tmux.WaitForLineAsync("status=137", s_reaction);

@@ -113,7 +113,7 @@ public sealed class RunCommandTests
         using Process process = DoppelCli.Start("run", "--", "sh", "-c", "echo ready; sleep 1000");
         Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
         await Tool.RunAsync("/bin/kill", "-TERM", process.Id.ToString(CultureInfo.InvariantCulture));
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal(143, process.ExitCode);
     }
 
@@ -124,7 +124,7 @@ public sealed class RunCommandTests
         using Process process = DoppelCli.Start("run", "--", "yes");
         Assert.Equal("y", await process.StandardOutput.ReadLineAsync());
         process.StandardOutput.Close();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal(141, process.ExitCode);
     }
 

@@ -39,7 +39,7 @@ public sealed class ShareTests
         await File.WriteAllTextAsync(log, "one\n");
         await shed.StartAsync("worker", "--network", "none", "--share", $"{share}:/mnt");
         // The guest holds the file open, has read to its end and knows its length.
-        await shed.DoAsync("exec", "worker", "--", "sh", "-c", "(exec 3</mnt/log; cat <&3; until [ -e /mnt/go ]; do usleep 20000; done; cat <&3) >/tmp/seen 2>&1 & sleep 1");
+        await shed.DoAsync("exec", "worker", "--", "sh", "-c", "(exec 3</mnt/log; cat <&3; until [ -e /mnt/go ]; do usleep 20000; done; cat <&3) >/tmp/seen 2>&1 & until grep -q one /tmp/seen; do usleep 20000; done");
         await File.AppendAllTextAsync(log, "two\n");
         Assert.Equal("one\ntwo\n", await shed.DoAsync("exec", "worker", "--", "cat", "/mnt/log"));
         await File.WriteAllTextAsync(Path.Combine(share, "go"), "");

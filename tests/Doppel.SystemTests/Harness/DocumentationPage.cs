@@ -6,7 +6,7 @@ namespace Doppel.SystemTests.Harness;
 /// <summary>Runs the commands of a page below docs/, one after the other, as a reader would type them in a folder of their own.</summary>
 internal static class DocumentationPage
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
     /// <summary>Runs all blocks of the page that are marked as <c>sh</c>; each command must succeed.</summary>
     /// <param name="shed">Machines and folder of the test; <c>./doppel</c> is put into it.</param>

@@ -109,7 +109,7 @@ public sealed class RootDiskTests
     private static async Task<string> FetchAsync(int port, string page)
     {
         using HttpClient client = new();
-        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
+        using CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
         while (true)
         {
             try

@@ -8,7 +8,7 @@ namespace Doppel.SystemTests.Machines;
 public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<RunningMachine>
 {
     private const int Megabyte = 1_000_000;
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
     private readonly MachineShed _shed = machine.Shed;
 
     /// <summary>What the client does itself; the words behind <c>exec</c>, and how many bytes it is given to read.</summary>
@@ -127,7 +127,7 @@ public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<Runn
         await tmux.WaitForLineAsync("30 90", s_patience);
         await tmux.WaitForAsync("/dev/pts/", s_patience);
         await tmux.ResizeAsync(70, 20);
-        await tmux.TypeLineAsync("sleep 0.2; stty size");
+        await tmux.TypeLineAsync("until stty size | grep -x '20 70'; do sleep 0.1; done");
         await tmux.WaitForLineAsync("20 70", s_patience);
         await tmux.TypeLineAsync("echo begun; sleep 1000");
         await tmux.WaitForLineAsync("begun", s_patience);

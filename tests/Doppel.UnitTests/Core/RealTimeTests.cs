@@ -4,7 +4,7 @@ namespace Doppel.UnitTests.Core;
 
 public sealed class RealTimeTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public void Timer_DeadlineReached_FiresNotBefore()

@@ -5,7 +5,7 @@ namespace Doppel.UnitTests.Core;
 
 public sealed class SchedulerTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public void InstructionCount_TimersOfTwoVcpus_FireAtExactCountsInOrder()

@@ -5,7 +5,7 @@ namespace Doppel.UnitTests.Devices;
 
 public sealed class CharBackendTests : IDisposable
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
     private readonly string _folder = Directory.CreateTempSubdirectory("doppel-test-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -76,7 +76,7 @@ public sealed class Uart16550Tests
             Assert.Equal(0x60, uart.Read8(Lsr));
             uart.Write8(Thr, (byte)i);
         }
-        await reader.WaitAsync(TimeSpan.FromSeconds(10));
+        await reader.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(Enumerable.Range(0, 64).Select(i => (byte)i), received);
     }
 
@@ -158,7 +158,7 @@ public sealed class Uart16550Tests
             while ((_uart.Read8(Lsr) & 1) != 0) received.Add(_uart.Read8(Rbr));
             await Task.Yield();
         }
-        await writer.WaitAsync(TimeSpan.FromSeconds(10));
+        await writer.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(pasted, received);
         Assert.False(_uart.State.Overrun);
     }

@@ -213,7 +213,7 @@ public sealed class VirtioBlockTests : IDisposable
             {
                 disk.Queue.Add((Header, 16, false), (Data, 512, true), (Status, 1, true));
                 disk.Queue.Notify();
-                Assert.True(SpinWait.SpinUntil(() => disk.Queue.TryGetUsed(out _, out _), TimeSpan.FromSeconds(10)));
+                Assert.True(SpinWait.SpinUntil(() => disk.Queue.TryGetUsed(out _, out _), TimeSpan.FromSeconds(60)));
             }
             disk.Queue.Add((Header, 16, false), (Data, 512, true), (Status, 1, true));
             disk.Queue.Notify();

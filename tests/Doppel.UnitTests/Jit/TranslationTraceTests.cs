@@ -71,7 +71,7 @@ public sealed class TranslationTraceTests : IDisposable
             MemoryBytes = 64 << 20,
             Firmware = FirmwareChoice.None,
             KernelPath = _tools.Build(Programs.Hello),
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = TimeSpan.FromMinutes(5),
         };
         await using VirtualMachine machine = await VirtualMachine.StartAsync(config);
         VirtualMachineExit exit = await machine.WaitForExitAsync();

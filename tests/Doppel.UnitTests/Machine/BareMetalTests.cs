@@ -6,7 +6,7 @@ namespace Doppel.UnitTests.Machine;
 
 public sealed class BareMetalTests : IDisposable
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
     private readonly BareMetal _tools = new();
 

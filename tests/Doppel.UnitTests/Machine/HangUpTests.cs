@@ -4,7 +4,7 @@ namespace Doppel.UnitTests.Machine;
 
 public sealed class HangUpTests : IDisposable
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
     private readonly BareMetal _tools = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("doppel-test-").FullName;
 

@@ -35,7 +35,7 @@ public sealed class LeakTests : IDisposable
         for (int i = 0; i < 10; i++) await RunBrieflyAsync(config);
 
         // A thread that was joined is still listed for the moment that the kernel needs to take it down.
-        SpinWait.SpinUntil(static () => Count().Threads == "", TimeSpan.FromSeconds(10));
+        SpinWait.SpinUntil(static () => Count().Threads == "", TimeSpan.FromSeconds(60));
         (string Threads, int Files, int Mappings) after = Count();
         Assert.Equal(("", 0), (after.Threads, after.Mappings));
         // Ten machines with a leak each would add ten; the runtime itself opens one or two.

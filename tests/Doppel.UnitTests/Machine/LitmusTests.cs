@@ -58,7 +58,7 @@ public sealed class LitmusTests : IDisposable
             MemoryBytes = 64 << 20,
             Cpus = harts.Length,
             Engine = engine,
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = TimeSpan.FromMinutes(5),
         };
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
 

@@ -22,7 +22,7 @@ public sealed class ManyHartsTests : IDisposable
             MemoryBytes = 64 << 20,
             Cpus = cpus,
             Engine = engine,
-            Timeout = TimeSpan.FromSeconds(120),
+            Timeout = TimeSpan.FromMinutes(5),
         };
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
 

@@ -31,7 +31,7 @@ public sealed class RepeatedHartsTests : IDisposable
             Cpus = cpus,
             Engine = engine,
             Time = TimePolicy.InstructionCount,
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = TimeSpan.FromMinutes(5),
         };
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
         await vm.WaitForExitAsync();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Text.RegularExpressions;
 using Doppel.UnitTests.House;
 
 namespace Doppel.UnitTests.Machine;
@@ -7,6 +8,8 @@ namespace Doppel.UnitTests.Machine;
 public sealed class SampleTests : IDisposable
 {
     private static readonly string s_configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+
+    private static readonly string[] s_libraries = ["Doppel", "Doppel.RiscV", "Doppel.Jit", "Doppel.Devices", "Doppel.Core", "Doppel.Host"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("doppel-sample-").FullName;
 
@@ -24,26 +27,25 @@ public sealed class SampleTests : IDisposable
         Assert.Contains("ended with PowerOff", output, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("Doppel")]
-    [InlineData("Doppel.RiscV")]
-    [InlineData("Doppel.Jit")]
-    [InlineData("Doppel.Devices")]
-    [InlineData("Doppel.Core")]
-    [InlineData("Doppel.Host")]
-    public void Pack_Library_MakesAPackageWithReadmeAndDocumentation(string name)
+    [Fact]
+    public void Pack_Solution_MakesAPackageOfEachLibraryWithReadmeAndDocumentation()
     {
-        string project = Path.Combine(SourceFile.Root, "src", name, name + ".csproj");
+        string solution = Path.Combine(SourceFile.Root, "Doppel.slnx");
 
-        (int status, string output) = Run("dotnet", "pack", project, "-c", s_configuration, "--no-build", "-o", _folder, "-v", "quiet");
+        (int status, string output) = Run("dotnet", "pack", solution, "-c", s_configuration, "--no-build", "-o", _folder, "-v", "quiet");
 
         Assert.True(status == 0, output);
-        using ZipArchive package = ZipFile.OpenRead(Assert.Single(Directory.GetFiles(_folder, "*.nupkg")));
-        string[] files = [.. package.Entries.Select(static e => e.FullName)];
-        Assert.Contains("README.md", files);
-        Assert.Contains($"lib/net10.0/{name}.dll", files);
-        Assert.Contains($"lib/net10.0/{name}.xml", files);
+        string[] packages = Directory.GetFiles(_folder);
+        Assert.Equal(s_libraries.Order(StringComparer.Ordinal), packages.Select(NameOf).Order(StringComparer.Ordinal));
+        Assert.All(packages, static file =>
+        {
+            using ZipArchive package = ZipFile.OpenRead(file);
+            string[] entries = [.. package.Entries.Select(static e => e.FullName)];
+            Assert.Superset(new HashSet<string> { "README.md", $"lib/net10.0/{NameOf(file)}.dll", $"lib/net10.0/{NameOf(file)}.xml" }, entries.ToHashSet());
+        });
     }
+
+    private static string NameOf(string package) => Regex.Match(Path.GetFileName(package), @"^(.+?)\.\d[^/]*\.nupkg$").Groups[1].Value;
 
     private static (int Status, string Output) Run(string program, params string[] arguments)
     {

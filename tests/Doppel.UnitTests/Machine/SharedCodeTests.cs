@@ -29,7 +29,7 @@ public sealed class SharedCodeTests : IDisposable
             Cpus = cpus,
             Engine = engine,
             Translator = new TranslatorConfig { CacheBytes = (long)cacheMebibytes << 20 },
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = TimeSpan.FromMinutes(5),
         };
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
 
@@ -50,7 +50,7 @@ public sealed class SharedCodeTests : IDisposable
             Cpus = 3,
             Engine = "jit",
             Translator = new TranslatorConfig { CacheBytes = 1 << 20 },
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = TimeSpan.FromMinutes(5),
         };
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);
         await vm.WaitForExitAsync();

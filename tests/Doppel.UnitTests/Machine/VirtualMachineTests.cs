@@ -7,7 +7,7 @@ namespace Doppel.UnitTests.Machine;
 
 public sealed class VirtualMachineTests : IDisposable
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
     private readonly BareMetal _tools = new();
 

@@ -86,7 +86,7 @@ public sealed class VsockFrontTests : IDisposable
 
     private async Task<VsockPacket> ReceiveAsync()
     {
-        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(20));
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
         while (true)
         {
             if (_guest.Receive() is { } packet) return packet;
@@ -98,6 +98,6 @@ public sealed class VsockFrontTests : IDisposable
     {
         await using NetworkStream stream = new(client);
         using StreamReader reader = new(stream, Encoding.ASCII);
-        return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
     }
 }

@@ -7,7 +7,7 @@ namespace Doppel.UnitTests.Net;
 
 public sealed class SwitchTests : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("doppel-test-");
     private readonly List<Machine> _machines = [];
 

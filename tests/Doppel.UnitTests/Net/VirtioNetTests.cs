@@ -104,7 +104,7 @@ public sealed class VirtioNetTests
         Assert.Null(guest.Receive());
         int before = Volatile.Read(ref guest.ReadyCalls);
         guest.Post(2, 1000);
-        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref guest.ReadyCalls) > before, TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref guest.ReadyCalls) > before, TimeSpan.FromSeconds(60)));
         Assert.True(guest.Give(frame));
         Assert.Equal(frame, guest.Receive()!.Bytes);
     }
@@ -321,10 +321,10 @@ public sealed class VirtioNetTests
             {
                 byte[] frame = NetGuest.Frame(NetGuest.Mac, 60 + i, i);
                 guest.Send(frame);
-                Assert.True(SpinWait.SpinUntil(() => guest.Sent.Count > i, TimeSpan.FromSeconds(10)));
+                Assert.True(SpinWait.SpinUntil(() => guest.Sent.Count > i, TimeSpan.FromSeconds(60)));
                 Assert.Equal(frame, guest.Sent[i].Bytes);
                 guest.Post(1, 1600);
-                Assert.True(SpinWait.SpinUntil(() => guest.Give(frame), TimeSpan.FromSeconds(10)));
+                Assert.True(SpinWait.SpinUntil(() => guest.Give(frame), TimeSpan.FromSeconds(60)));
                 Assert.Equal(frame, guest.Receive()!.Bytes);
             }
             guest.Bench.Transport.Write32(0x070, 0);

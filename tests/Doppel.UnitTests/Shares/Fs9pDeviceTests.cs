@@ -115,7 +115,7 @@ public sealed class Fs9pDeviceTests(ITestOutputHelper output) : IDisposable
             (Reply, 5, true), (Reply + 5, 700, true), (Reply + 705, 0x8000, true));
         queue.Notify();
         uint length = 0;
-        Assert.True(SpinWait.SpinUntil(() => queue.TryGetUsed(out _, out length), TimeSpan.FromSeconds(20)));
+        Assert.True(SpinWait.SpinUntil(() => queue.TryGetUsed(out _, out length), TimeSpan.FromSeconds(60)));
         return bench.Read(Reply, (int)length);
     }
 }

@@ -166,7 +166,7 @@ public sealed class FairShareTests
         host.Dispose();
 
         using GovernorThread thread = new(second.Governor);
-        await Task.Run(() => SpinWait.SpinUntil(() => !second.Lanes[0].IsHeld, TimeSpan.FromSeconds(30)));
+        await Task.Run(() => SpinWait.SpinUntil(() => !second.Lanes[0].IsHeld, TimeSpan.FromSeconds(60)));
 
         Assert.False(second.Lanes[0].IsHeld);
         Assert.False(first.Lanes[0].IsHeld);

@@ -89,7 +89,7 @@ internal sealed class BlockBench : IDisposable
             {
                 done.AddRange(TakeDone(queue));
                 return done.Count >= count;
-            }, TimeSpan.FromSeconds(20)),
+            }, TimeSpan.FromSeconds(60)),
             $"only {done.Count} of {count} requests came back");
         return done;
     }

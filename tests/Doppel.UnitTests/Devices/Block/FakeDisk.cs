@@ -67,7 +67,7 @@ internal sealed class FakeDisk : IBlockBackend
 
     internal void LetGo() => _open.Set();
 
-    internal void WaitForBegun(int count) => Assert.True(SpinWait.SpinUntil(() => Begun.Length >= count, TimeSpan.FromSeconds(20)), "the back end was not asked");
+    internal void WaitForBegun(int count) => Assert.True(SpinWait.SpinUntil(() => Begun.Length >= count, TimeSpan.FromSeconds(60)), "the back end was not asked");
 
     public bool TryReadCached(long offset, ReadOnlySpan<HostBuffer> buffers)
     {

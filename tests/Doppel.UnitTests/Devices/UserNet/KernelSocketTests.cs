@@ -9,7 +9,7 @@ namespace Doppel.UnitTests.Devices.UserNet;
 public sealed class KernelSocketTests
 {
     private static readonly IPAddress s_host = IPAddress.Parse("10.0.2.2");
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Connect_NobodyListens_IsRefused()

@@ -26,7 +26,7 @@ internal sealed class Network : IDisposable
     internal void WaitForAddress(AddressFamily family)
     {
         Func<bool> ready = family == AddressFamily.InterNetwork ? static () => true : HasGlobalAddress;
-        Assert.True(SpinWait.SpinUntil(() => Guest.Namespace.Run(ready), TimeSpan.FromSeconds(20)), "the guest made no IPv6 address");
+        Assert.True(SpinWait.SpinUntil(() => Guest.Namespace.Run(ready), TimeSpan.FromSeconds(60)), "the guest made no IPv6 address");
     }
 
     /// <summary>Opens a socket in the guest.</summary>

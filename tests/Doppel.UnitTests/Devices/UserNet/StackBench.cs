@@ -76,7 +76,7 @@ internal sealed class StackBench : INetReceiver, IDisposable
         {
             Step();
             return condition();
-        }, TimeSpan.FromSeconds(20)), what);
+        }, TimeSpan.FromSeconds(60)), what);
 
     /// <summary>The next frame for the guest, waiting for the host's sockets.</summary>
     internal byte[] Next(string what)
