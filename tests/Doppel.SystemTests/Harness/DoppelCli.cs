@@ -20,6 +20,7 @@ internal static class DoppelCli
     /// <summary>Name of the shared image with a root disk: Debian with Python.</summary>
     internal const string RootImage = "python";
 
+    private static readonly string s_built = Path.Combine(AppContext.BaseDirectory, "doppel-cli.dll");
     private static readonly Lazy<string> s_assembly = new(FindAssembly);
     private static readonly Lazy<Task> s_image = new(PullAsync);
     private static readonly Lazy<Task<string>> s_rootImage = new(PullRootAsync);
@@ -72,9 +73,11 @@ internal static class DoppelCli
 
     internal static Process Start(params string[] arguments) => Start(arguments, state: null);
 
-    internal static Process Start(string[] arguments, string? state)
+    internal static Process Start(string[] arguments, string? state) => Start(Assembly, arguments, state);
+
+    private static Process Start(string assembly, string[] arguments, string? state)
     {
-        ProcessStartInfo start = new("dotnet", [Assembly, .. arguments])
+        ProcessStartInfo start = new("dotnet", [assembly, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -87,16 +90,19 @@ internal static class DoppelCli
 
     private static string FindAssembly()
     {
-        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("DOPPEL_TEST_FRESH_CLONE"))) return Path.Combine(AppContext.BaseDirectory, "doppel-cli.dll");
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("DOPPEL_TEST_FRESH_CLONE"))) return s_built;
         FreshClone clone = FreshClone.MakeOnceAsync().GetAwaiter().GetResult();
         Assert.All(clone.FirstStarts, static s => Assert.True(s.Status == 0, s.Error));
         return clone.Assembly;
     }
 
+    // The images need not wait for the clone: this is done meanwhile.
+    private static Task<CliResult> RunBuiltAsync(params string[] arguments) => FinishAsync(Start(s_built, arguments, state: null), arguments, []);
+
     private static async Task PullAsync()
     {
-        if ((await RunAsync("image", "inspect", "debian")).Status == 0) return;
-        CliResult result = await RunAsync("image", "pull", "debian");
+        if ((await RunBuiltAsync("image", "inspect", "debian")).Status == 0) return;
+        CliResult result = await RunBuiltAsync("image", "pull", "debian");
         Assert.True(result.Status == 0, result.ErrorText);
     }
 
@@ -105,7 +111,7 @@ internal static class DoppelCli
     {
         await EnsureImageAsync();
         (int status, string output) = await Tool.RunAsync("unshare", "--user", "env", $"DOPPEL_CACHE={Repository.ImageCache}",
-            "dotnet", Assembly, "image", "pull", "debian", "--packages", "python3", "--name", RootImage, "--size", "4G");
+            "dotnet", s_built, "image", "pull", "debian", "--packages", "python3", "--name", RootImage, "--size", "4G");
         Assert.True(status == 0, output);
         return output;
     }
