@@ -32,6 +32,8 @@ static int run_managed(int argc, char **argv)
 		words[0] = "dotnet";
 		words[1] = path;
 		for (int i = 1; i < argc; i++) words[i + 1] = argv[i];
+		/* As ./doppel does; who debugs sets it. */
+		setenv("DOTNET_EnableDiagnostics", "0", 0);
 		execvp(words[0], words);
 	}
 	fprintf(stderr, "doppel: dotnet cannot be started: %s\n", strerror(errno));

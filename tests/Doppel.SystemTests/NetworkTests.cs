@@ -14,8 +14,8 @@ public sealed class NetworkTests
     public async Task User_DownloadByACommandThatRunsAtOnce_ArrivesIntact()
     {
         byte[] content = RandomNumberGenerator.GetBytes(8 << 20);
-        using PageServer server = new(content);
-        CliResult result = await DoppelCli.GuestAsync("sh", "-c", $"wget -q -O- http://10.0.2.2:{server.Port}/ | sha256sum; wget -q -O- 'http://[fec0::2]:{server.Port6}/' | sha256sum");
+        using PageServer server = new(content), server6 = new(content, IPAddress.IPv6Loopback);
+        CliResult result = await DoppelCli.GuestAsync("sh", "-c", $"wget -q -O- http://10.0.2.2:{server.Port}/ | sha256sum; wget -q -O- 'http://[fec0::2]:{server6.Port}/' | sha256sum");
         string sum = Convert.ToHexStringLower(SHA256.HashData(content)) + "  -\n";
         Assert.Equal((sum + sum, ""), (result.OutputText, result.ErrorText));
     }
@@ -82,31 +82,29 @@ public sealed class NetworkTests
     private sealed class PageServer : IDisposable
     {
         private readonly byte[] _page;
-        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-        private readonly TcpListener _listener6 = new(IPAddress.IPv6Loopback, 0);
+        private readonly TcpListener _listener;
         private int _served;
 
-        internal PageServer(byte[] content)
+        internal PageServer(byte[] content, IPAddress? address = null)
         {
             _page = [.. Encoding.ASCII.GetBytes($"HTTP/1.0 200 OK\r\nContent-Length: {content.Length}\r\n\r\n"), .. content];
-            foreach (TcpListener listener in (TcpListener[])[_listener, _listener6])
+            _listener = new(address ?? IPAddress.Loopback, 0);
+            try
             {
-                listener.Start();
-                _ = Task.Run(() => ServeAsync(listener));
+                _listener.Start();
             }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+            {
+                throw new InvalidOperationException($"This test needs the address {address} of the host; for ::1, `sysctl net.ipv6.conf.lo.disable_ipv6=0`.", e);
+            }
+            _ = Task.Run(() => ServeAsync(_listener));
         }
 
         internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-        internal int Port6 => ((IPEndPoint)_listener6.LocalEndpoint).Port;
-
         internal int Served => Volatile.Read(ref _served);
 
-        public void Dispose()
-        {
-            _listener.Dispose();
-            _listener6.Dispose();
-        }
+        public void Dispose() => _listener.Dispose();
 
         private async Task ServeAsync(TcpListener listener)
         {

@@ -18,7 +18,14 @@ internal sealed class PatternServer : IDisposable
     internal PatternServer(IPAddress? address = null)
     {
         _listener = new TcpListener(address ?? IPAddress.Loopback, 0);
-        _listener.Start(512);
+        try
+        {
+            _listener.Start(512);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            throw new InvalidOperationException($"This test needs the address {address} of the host; for ::1, `sysctl net.ipv6.conf.lo.disable_ipv6=0`.", e);
+        }
         _ = ServeAsync();
     }
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using Doppel.Devices.Backends.Net;
+using Doppel.Host.Probes;
 using Microsoft.Win32.SafeHandles;
 
 namespace Doppel.UnitTests.Devices.UserNet;
@@ -66,6 +67,8 @@ internal sealed unsafe class TapGuest : INetReceiver, IDisposable
 
     private static SafeFileHandle Open(bool offloads)
     {
+        string? why = HostFacts.WhyNotUsable("/dev/net/tun");
+        Assert.True(why is null, $"This test needs /dev/net/tun, and root: {why}");
         SafeFileHandle tap = File.OpenHandle("/dev/net/tun", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         byte[] request = new byte[40];
         Encoding.ASCII.GetBytes("tap0").CopyTo(request, 0);
