@@ -54,6 +54,8 @@ public static class VirtualMachineConfigValidator
             problems.Add($"--board {config.Board}: no such board; there is riscv-virt");
         if (!EngineCatalog.Names.Contains(config.Engine, StringComparer.Ordinal))
             problems.Add($"--engine {config.Engine}: no such engine; there are {string.Join(", ", EngineCatalog.Names)}");
+        else if (EngineCatalog.NeedsMore(config.Engine, config.Translator))
+            problems.Add("--engine jit: this host has not all that translated code needs, an x86-64-v3 processor (AVX2, BMI, FMA); give --engine interp, without --verify; `doppel doctor` says what is missing");
         foreach (string name in config.Translator.Unknown)
             problems.Add($"--jit no-{name}: no such option; there are {string.Join(", ", TranslatorConfig.Switches.Select(static s => $"no-{s.Key}"))}");
         if (config.Translator.Verify && string.Equals(config.Engine, "interp", StringComparison.Ordinal))

@@ -36,7 +36,9 @@ internal static class HostChecks
         string engine = VirtualMachineEngines.Automatic;
         string[] missing = MissingCpuFeatures();
         string why = engine == "jit" ? "the processor has all that translated code needs (x86-64-v3)"
-            : missing.Length > 0 ? $"translated code needs what the processor lacks: {string.Join(' ', missing)}" : "the translator is written for x86-64";
+            : missing.Length > 0 ? $"translated code needs what the processor lacks: {string.Join(' ', missing)}"
+            : RuntimeInformation.ProcessArchitecture == Architecture.X64 ? ".NET is told not to use all that translated code needs (DOTNET_Enable... in the environment)"
+            : "the translator is written for x86-64";
         return new("Engine", engine == "jit" ? FindingState.Good : FindingState.Note, $"--engine auto chooses {engine}: {why}");
     }
 

@@ -23,6 +23,10 @@ internal static class EngineCatalog
     /// <summary>The engine that <see cref="Automatic"/> stands for on this host.</summary>
     internal static string Preferred => JitEngine.IsSupported ? "jit" : "interp";
 
+    /// <summary>True if what is asked for takes translated code, and this host cannot run any.</summary>
+    internal static bool NeedsMore(string name, TranslatorConfig translator) =>
+        !JitEngine.IsSupported && (string.Equals(name, "jit", StringComparison.Ordinal) || (translator.Verify && string.Equals(name, Automatic, StringComparison.Ordinal)));
+
     private static (string Name, Func<TranslatorConfig, IRiscVEngine> Create) Find(string name) =>
         s_engines.First(e => string.Equals(e.Name, name, StringComparison.Ordinal));
 }
