@@ -18,6 +18,9 @@ internal sealed unsafe class TranslationCache : IDisposable
 
     private const int RedirectionBytes = 5;
 
+    // A page with less code than this is paid for like one that has as much: the guest may run one instruction on each page that it has.
+    private const int LeastPageBytes = 1024;
+
     // Links of regions are numbered from here, so that a region may be compiled while units are.
     private const int RegionLinks = 1 << 30;
 
@@ -28,7 +31,7 @@ internal sealed unsafe class TranslationCache : IDisposable
     private readonly LinkTable _regionLinks = new();
     private readonly Dictionary<ulong, CodePage> _pages = [];
     private readonly CodeSpace _space;
-    private readonly int _firstFree;
+    private readonly int _firstFree, _maxPages;
     private int _used, _limit;
 
     /// <summary>Reserves memory and emits the shared stubs.</summary>
@@ -38,6 +41,7 @@ internal sealed unsafe class TranslationCache : IDisposable
     internal TranslationCache(ContextLayout layout, int bytes)
     {
         _memory = ExecutableMemory.Create("doppel-jit", (nuint)bytes);
+        _maxPages = bytes / LeastPageBytes;
         _space = new CodeSpace(_memory);
         HomeMap homes = new(layout);
         _assembler.Begin(_memory.Writable, _memory.Executable, MaxUnitBytes);
@@ -81,7 +85,7 @@ internal sealed unsafe class TranslationCache : IDisposable
             {
                 if (!_space.TryGrowUnits(out _limit)) return true;
             }
-            return false;
+            return _pages.Count >= _maxPages;
         }
     }
 

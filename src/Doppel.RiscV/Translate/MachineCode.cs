@@ -16,6 +16,9 @@ namespace Doppel.RiscV.Translate;
 /// </summary>
 internal sealed unsafe class MachineCode : IDisposable
 {
+    // Copies of pages, 4 KiB each, before those are looked for that can go.
+    private const int ManyCopies = 4096;
+
     private readonly GuestMemory _memory;
     private readonly TranslationCache _cache;
     private readonly Lifter _lifter;
@@ -28,7 +31,7 @@ internal sealed unsafe class MachineCode : IDisposable
     private readonly Stack<TranslatedPage> _dropping = [];
     private readonly bool _shared;
     private uint _seenWrites;
-    private int _unsettledCount;
+    private int _unsettledCount, _manyUnsettled = ManyCopies;
     private long _drops;
     private int _users;
 
@@ -71,7 +74,7 @@ internal sealed unsafe class MachineCode : IDisposable
         Regions = (ulong)_cache.OptimisedRegions,
         GuestInstructions = (ulong)_cache.GuestInstructions,
         CodeBytes = (ulong)_cache.Bytes,
-        MetadataBytes = (ulong)_cache.MetadataBytes,
+        MetadataBytes = (ulong)(_cache.MetadataBytes + (Volatile.Read(ref _unsettledCount) * 4096L)),
         Links = (ulong)_cache.Links,
         CacheFlushes = (ulong)_cache.Flushes,
         OptimiseSeconds = _regions.Watch.Elapsed.TotalSeconds,
@@ -102,6 +105,7 @@ internal sealed unsafe class MachineCode : IDisposable
         // Counted before the bytes are read: a hart that does not see the count has stored what it stored before them.
         Interlocked.Increment(ref _unsettledCount);
         page.Bytes = bytes.ToArray();
+        if (_unsettled.Count >= _manyUnsettled) ForgetCopies(hart);
         return true;
     }
 
@@ -134,6 +138,7 @@ internal sealed unsafe class MachineCode : IDisposable
         _cache.Flush();
         _pages.Clear();
         _unsettled.Clear();
+        _manyUnsettled = ManyCopies;
         Volatile.Write(ref _unsettledCount, 0);
         Epochs.Advance();
     }
@@ -249,13 +254,28 @@ internal sealed unsafe class MachineCode : IDisposable
     private int Settle(ulong followed)
     {
         int dropped = DropWhere(_unsettled, page => !BytesAreSame(page));
+        ForgetCopies(page => page.Armed.Number <= followed);
+        return dropped;
+    }
+
+    // The guest may go on for ever without a fence. What has changed waits for it nevertheless.
+    private void ForgetCopies(Hart hart)
+    {
+        hart.Group.Follow(hart);
+        // Asked before any bytes are compared: what was stored unseen to a page that all have followed is visible.
+        ulong followed = hart.Group.FindFollowed();
+        ForgetCopies(page => page.Armed.Number <= followed && BytesAreSame(page));
+        _manyUnsettled = Math.Max(ManyCopies, 2 * _unsettled.Count);
+    }
+
+    private void ForgetCopies(Predicate<TranslatedPage> isSettled)
+    {
         foreach (TranslatedPage page in _unsettled)
         {
-            if (page.Armed.Number <= followed) page.Bytes = null;
+            if (isSettled(page)) page.Bytes = null;
         }
         _unsettled.RemoveAll(static page => page.Bytes is null || page.Code.IsDropped);
         Volatile.Write(ref _unsettledCount, _unsettled.Count);
-        return dropped;
     }
 
     private bool BytesAreSame(TranslatedPage page) =>
