@@ -84,7 +84,7 @@ static const char *terminal_type(void)
 static int finish(struct request *request)
 {
 	if (!request->user) request->user = "";
-	if (!request->folder) request->folder = "/";
+	if (!request->folder) request->folder = "";
 	if (!request->terminal) return 1;
 	const char *type = terminal_type();
 	if (!type) return 0;

@@ -56,16 +56,21 @@ static const struct { uint32_t number; const char *text; } errors[] = {
 	{ 11, "the guest's agent has too many requests" },
 	{ 12, "out of memory" },
 	{ 13, "permission denied" },
+	{ 16, "device or resource busy" },
 	{ 17, "file exists" },
 	{ 20, "not a directory" },
 	{ 21, "is a directory" },
 	{ 22, "invalid argument" },
+	{ 23, "too many open files in the guest" },
+	{ 24, "too many open files" },
 	{ 26, "text file busy" },
+	{ 27, "file too large" },
 	{ 28, "no space left on device" },
 	{ 30, "read-only file system" },
 	{ 36, "file name too long" },
 	{ 40, "too many levels of symbolic links, or of folders" },
 	{ 71, "the guest's agent does not know this request" },
+	{ 122, "disk quota exceeded" },
 };
 
 static const char *describe(uint32_t number)
@@ -75,6 +80,40 @@ static const char *describe(uint32_t number)
 		if (errors[i].number == number) return errors[i].text;
 	snprintf(other, sizeof other, "error %d", (int)number);
 	return other;
+}
+
+/*
+ * The length of the character at the beginning of a text in UTF-8, if that does nothing to a terminal; 0 for the rest: control characters,
+ * those above 127 too, and what is no character.
+ */
+static size_t printable(const uint8_t *text, size_t length)
+{
+	static const struct { uint32_t least; uint8_t mask, mark; } forms[] = { { 0x20, 0x80, 0 }, { 0xA0, 0xE0, 0xC0 }, { 0x800, 0xF0, 0xE0 }, { 0x10000, 0xF8, 0xF0 } };
+	for (size_t more = 0; more < 4 && more < length; more++) {
+		if ((text[0] & forms[more].mask) != forms[more].mark) continue;
+		uint32_t code = text[0] & (uint8_t)~forms[more].mask;
+		for (size_t i = 1; i <= more; i++) {
+			if ((text[i] & 0xC0) != 0x80) return 0;
+			code = code << 6 | (text[i] & 0x3F);
+		}
+		return code >= forms[more].least && code != 0x7F && code <= 0x10FFFF && (code & 0xFFFFF800) != 0xD800 ? more + 1 : 0;
+	}
+	return 0;
+}
+
+/* A text of the guest's for people: it has no say over the terminal. */
+static const char *detail_of(const uint8_t *text, size_t length)
+{
+	static char safe[MAX_PAYLOAD + 1];
+	size_t at = 0;
+	while (at < length) {
+		size_t step = printable(text + at, length - at);
+		if (step) memcpy(safe + at, text + at, step);
+		else safe[at] = '?';
+		at += step ? step : 1;
+	}
+	safe[at] = 0;
+	return safe;
 }
 
 /* How it has ended. What the program has printed is still passed on, and the message comes behind it. */
@@ -157,10 +196,9 @@ static void take_result(const struct request *request, const uint8_t *payload, u
 		return;
 	}
 	uint32_t kind = get32(payload), value = get32(payload + 4);
-	int detail = (int)(length - 8);
 	if (kind == RESULT_FAILURE) {
-		end(value == 0 ? FAILURE : value == ENOENT ? NOT_FOUND : NOT_EXECUTABLE, "The guest cannot run %s: %.*s%s%s", request->command[0],
-			detail, (const char *)payload + 8, detail ? ": " : "", describe(value));
+		end(value == 0 ? FAILURE : value == ENOENT ? NOT_FOUND : NOT_EXECUTABLE, "The guest cannot run %s: %s%s%s", request->command[0],
+			detail_of(payload + 8, length - 8), length > 8 ? ": " : "", describe(value));
 	} else {
 		end(kind == RESULT_SIGNAL ? BY_SIGNAL + (int)(value & 127) : (int)(value & 255), NULL);
 	}

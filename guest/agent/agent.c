@@ -7,13 +7,14 @@
 enum { FIRST_PORT = 1023, LAST_PORT = 900, SECOND = 1000000000 };
 
 static struct channel channels[CHANNELS];
+static int used; /* channels from here on are free */
 static struct pollfd polled[2 + 3 * CHANNELS];
 static struct channel *owners[2 + 3 * CHANNELS];
 static u8 streams[2 + 3 * CHANNELS];
 
 struct channel *find_channel(u32 id)
 {
-	for (int i = 0; i < CHANNELS; i++)
+	for (int i = 0; i < used; i++)
 		if (channels[i].kind != FREE && channels[i].id == id) return &channels[i];
 	return 0;
 }
@@ -23,12 +24,13 @@ struct channel *new_channel(u32 id, u8 kind)
 	for (int i = 0; i < CHANNELS; i++) {
 		struct channel *channel = &channels[i];
 		if (channel->kind != FREE) continue;
-		memset(channel, 0, __builtin_offsetof(struct channel, input));
+		memset(channel, 0, sizeof *channel);
 		channel->id = id;
 		channel->kind = kind;
 		channel->fds[0] = channel->fds[1] = channel->fds[2] = -1;
 		/* The host's window is known from its hello; until it grants more. */
 		channel->credit[1] = channel->credit[2] = WINDOW;
+		if (used <= i) used = i + 1;
 		return channel;
 	}
 	return 0;
@@ -39,7 +41,9 @@ void free_channel(struct channel *channel)
 	if (channel->kind == EXEC) exec_abort(channel);
 	if (channel->kind == PULL) pull_free(channel);
 	if (channel->kind == PUSH) push_free(channel);
+	if (channel->kind == PROCESSES) processes_free(channel);
 	channel->kind = FREE;
+	while (used && channels[used - 1].kind == FREE) used--;
 }
 
 static void cancel(struct channel *channel, u32 signal)
@@ -99,7 +103,7 @@ static void handle_request(const struct frame *frame)
 	case F_EXEC: exec_start(frame); break;
 	case F_PULL: pull_start(frame); break;
 	case F_PUSH: push_start(frame); break;
-	case F_PROCESSES: list_processes(frame->channel); break;
+	case F_PROCESSES: processes_start(frame); break;
 	case F_POWER: power(frame->channel, first); break;
 	case F_PING: ping(frame); break;
 	case F_SYNC:
@@ -155,11 +159,13 @@ void handle(const struct frame *frame)
 
 void exec_reaped(int pid, int status)
 {
-	for (int i = 0; i < CHANNELS; i++) {
+	for (int i = 0; i < used; i++) {
 		struct channel *channel = &channels[i];
-		if (channel->kind != EXEC || channel->pid != pid) continue;
+		if (channel->kind != EXEC || channel->pid != pid || channel->exited) continue;
 		channel->exited = 1;
 		channel->status = status;
+		for (int s = 1; s < 3; s++)
+			if (channel->fds[s] >= 0) call3(SYS_ioctl, channel->fds[s], FIONREAD, &channel->left[s]);
 		exec_finish(channel);
 		return;
 	}
@@ -183,9 +189,9 @@ static int watch(int count, int fd, short events, struct channel *owner, int str
 
 static int watch_channels(int count)
 {
-	for (int i = 0; i < CHANNELS; i++) {
+	for (int i = 0; i < used; i++) {
 		struct channel *channel = &channels[i];
-		if (channel->kind != EXEC) continue;
+		if (channel->kind != EXEC || channel->left_alone) continue;
 		if (!channel->tty && channel->fds[0] >= 0 && channel->count) count = watch(count, channel->fds[0], POLLOUT, channel, 0);
 		for (int s = 1; s < 3; s++) {
 			short events = (short)((channel->credit[s] > 0 ? POLLIN : 0) | (s == 1 && channel->tty && channel->count ? POLLOUT : 0));
@@ -195,13 +201,21 @@ static int watch_channels(int count)
 	return count;
 }
 
-/* True if a pull has something to do without being told. */
-static int pump_pulls(void)
+static int has_work(const struct channel *channel)
+{
+	return (channel->kind == PULL || channel->kind == PROCESSES) && channel->credit[1] > 0;
+}
+
+/* True if a pull or a list has something to do without being told. */
+static int pump_work(void)
 {
 	int busy = 0;
-	for (int i = 0; i < CHANNELS; i++) {
-		if (channels[i].kind == PULL && channels[i].credit[1] > 0) pull_pump(&channels[i]);
-		busy |= channels[i].kind == PULL && channels[i].credit[1] > 0;
+	for (int i = 0; i < used; i++) {
+		struct channel *channel = &channels[i];
+		if (!has_work(channel)) continue;
+		if (channel->kind == PULL) pull_pump(channel);
+		else processes_pump(channel);
+		busy |= has_work(channel);
 	}
 	return busy;
 }
@@ -216,7 +230,7 @@ static void serve(int host, int to_host, int children)
 	put32(hello + 8, WINDOW);
 	send_frame(0, F_HELLO, 0, hello, sizeof hello);
 	for (;;) {
-		int busy = pump_pulls();
+		int busy = pump_work();
 		if (!wire_flush()) return;
 		int count = watch_channels(watch(watch(0, host, POLLIN, 0, 0), children, POLLIN, 0, 0));
 		if (call5(SYS_ppoll, polled, count, busy ? &at_once : 0, 0, 8) <= 0) continue;
@@ -273,6 +287,13 @@ static void forget_all(void)
 		if (channels[i].kind != FREE) cancel(&channels[i], SIGHUP);
 }
 
+/* Comes back in a child, which does the work. If that is killed, for instance because memory ran out, another one takes its place. */
+static void keep_alive(void)
+{
+	struct timespec pause = { 1, 0 };
+	for (long child; (child = call5(SYS_clone, SIGCHLD, 0, 0, 0, 0)) > 0; call2(SYS_nanosleep, &pause, 0)) call4(SYS_wait4, child, 0, 0, 0);
+}
+
 /* With an argument, any, it serves its standard streams, once: for tests. */
 __attribute__((noreturn, used)) void agent_main(const long *stack_at_start)
 {
@@ -285,9 +306,11 @@ __attribute__((noreturn, used)) void agent_main(const long *stack_at_start)
 	for (int signal = 1; signal < 32; signal++) call4(SYS_rt_sigaction, signal, &normal, 0, 8);
 	call4(SYS_rt_sigaction, SIGPIPE, &ignore, 0, 8);
 	call0(SYS_setsid);
+	call1(SYS_chdir, "/");
+	if (stack_at_start[0] == 1) keep_alive();
+	exec_defaults();
 	call4(SYS_rt_sigprocmask, 0, &child_mask, 0, 8);
 	int children = (int)call4(SYS_signalfd4, -1, &child_mask, 8, O_CLOEXEC | O_NONBLOCK);
-	call1(SYS_chdir, "/");
 	if (stack_at_start[0] > 1) {
 		serve(0, 1, children);
 		forget_all();

@@ -5,26 +5,32 @@
 #include "protocol.h"
 #include "sys.h"
 
-enum { HOST_PORT = 1, HOST_CID = 2, CHANNELS = 128 };
+enum { HOST_PORT = 1, HOST_CID = 2, CHANNELS = 512, MOST_GROUPS = 32 };
 
 enum { PULL_RECURSIVE = 1, PULL_FOLLOW = 2, PULL_NO_CONTENT = 4 };
 enum { PUSH_KEEP_OWNER = 1 };
-enum channel_kind { FREE = 0, EXEC, PULL, PUSH };
+enum channel_kind { FREE = 0, EXEC, PULL, PUSH, PROCESSES };
 
 struct frame { u32 length, channel; u8 type, stream; u8 *payload; };
 
 struct channel {
 	u32 id;
 	u8 kind;
-	u8 tty, exited, input_ended, aborted;
+	u8 tty, exited, input_ended, end_typed;
+	u8 left_alone;     /* nobody has the terminal open: it is not looked at until the process has ended */
+	u8 last;           /* byte that was typed on a terminal */
 	int pid, status;
+	i32 left[3];       /* bytes that a process which has ended left in its pipes */
 	int fds[3];        /* our ends of the process's streams, -1 where closed; on a terminal all are fds[1] */
 	i32 credit[3];     /* bytes the host takes of each stream; below zero where an entry was longer */
 	u32 head, count;   /* input that the process has not taken */
 	u32 returned;      /* input taken of which the host was not told */
-	void *work;        /* of pull and push */
-	u8 input[WINDOW];
+	void *work;        /* of pull, push and processes */
+	u8 *input;         /* a ring of WINDOW bytes, where there is input */
 };
+
+/* Who runs a program. */
+struct user { u32 uid, gid, group_count, groups[MOST_GROUPS]; char name[64], home[256], shell[256]; };
 
 /* wire.c: frames to and from the host */
 int wire_read(void);               /* reads what has come and handles it; 0 when the host is gone */
@@ -45,7 +51,11 @@ struct channel *find_channel(u32 id);
 struct channel *new_channel(u32 id, u8 kind);
 void free_channel(struct channel *channel);
 
+/* users.c */
+const char *find_user(const char *text, struct user *user); /* null, or what is wrong */
+
 /* exec.c */
+void exec_defaults(void); /* reads what the image says of user, folder and variables */
 void exec_start(const struct frame *frame);
 void exec_input(struct channel *channel, const u8 *bytes, u32 length);
 void exec_end_input(struct channel *channel);
@@ -67,6 +77,8 @@ void push_end(struct channel *channel);
 void push_free(struct channel *channel);
 
 /* processes.c */
-void list_processes(u32 channel);
+void processes_start(const struct frame *frame);
+void processes_pump(struct channel *channel);
+void processes_free(struct channel *channel);
 
 #endif

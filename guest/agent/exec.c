@@ -1,21 +1,35 @@
 /* Programs that the host has started: their streams, their terminal, their end. */
 #include "agent.h"
 
-enum { MOST_STRINGS = 4096, CHILD_STACK = 16384, PIECE = 32768 };
+enum { MOST_STRINGS = 4096, MOST_DEFAULTS = 512, CHILD_STACK = 16384, PIECE = 32768 };
 
 struct launch {
 	char **arguments, **environment;
 	const char *folder, *path;
 	int in, out, error_out, tty;
-	u32 uid, gid;
+	const struct user *user;
 	long error;
+	const char *where; /* what the error is about, if that is not the program */
 };
-
-struct user { u32 uid, gid; char name[64], home[256], shell[256]; };
 
 static char *strings[MOST_STRINGS + 16];
 static u8 stack[CHILD_STACK] __attribute__((aligned(16)));
 static char variables[5][320];
+
+/* What the image wants where the host says nothing: user, folder and variables, each with a zero byte behind. */
+static const char defaults_path[] = "/run/doppel/doppel/defaults";
+static char defaults_text[32768];
+static char *defaults[MOST_DEFAULTS + 2];
+static u32 default_count; /* of variables */
+
+void exec_defaults(void)
+{
+	long length = read_file(defaults_path, defaults_text, sizeof defaults_text);
+	u32 count = 0;
+	defaults[0] = defaults[1] = "";
+	for (char *at = defaults_text; at < defaults_text + length && count < MOST_DEFAULTS + 2; at += length_of(at) + 1) defaults[count++] = at;
+	default_count = count > 2 ? count - 2 : 0;
+}
 
 /* Comes back, with the error, only if no program could be executed. */
 static long child_execute(const struct launch *launch)
@@ -53,78 +67,35 @@ static void child(void *argument)
 	call3(SYS_dup3, launch->in, 0, 0);
 	call3(SYS_dup3, launch->out, 1, 0);
 	call3(SYS_dup3, launch->error_out, 2, 0);
+	const struct user *user = launch->user;
 	long error = call1(SYS_chdir, launch->folder);
-	if (error >= 0 && (launch->uid || launch->gid)) {
-		call2(SYS_setgroups, 0, 0);
-		error = call1(SYS_setgid, launch->gid);
-		if (error >= 0) error = call1(SYS_setuid, launch->uid);
+	if (error < 0) launch->where = launch->folder;
+	if (error >= 0 && (user->uid || user->gid || user->group_count)) {
+		error = call2(SYS_setgroups, user->group_count, user->groups);
+		if (error >= 0) error = call1(SYS_setgid, user->gid);
+		if (error >= 0) error = call1(SYS_setuid, user->uid);
 	}
 	/* The agent sees this when it wakes: it stays zero if a program runs. */
 	launch->error = error >= 0 ? child_execute(launch) : error;
 	sys_exit(127);
 }
 
-/* Copies a field that a colon ends; gives what is behind it, or null at the line's end. */
-static const char *field(const char *at, char *to, size_t room)
+/* True if there is a variable of the name that a text begins with, up to the equals sign. */
+static int is_set(char **environment, u32 count, const char *text)
 {
-	size_t length = 0;
-	for (; *at && *at != ':' && *at != '\n'; at++)
-		if (length + 1 < room) to[length++] = *at;
-	to[length] = 0;
-	return *at == ':' ? at + 1 : 0;
-}
-
-/* NAME, UID or UID:GID; nothing is root. False if there is no such user. */
-static int find_user(const char *text, struct user *user)
-{
-	static char file[65536];
-	const char *end = text;
-	u64 uid = 0, gid = 0;
-	int by_number = *text == 0 || parse_number(text, &end, &uid);
-	int has_group = *end == ':' && parse_number(end + 1, &end, &gid);
-	if (by_number && *end) return 0;
-	*user = (struct user){ .uid = (u32)uid, .gid = (u32)gid, .name = "", .home = "/", .shell = "/bin/sh" };
-	if (uid == 0 && by_number) {
-		memcpy(user->name, "root", 5);
-		memcpy(user->home, "/root", 6);
+	for (u32 i = 0; i < count; i++) {
+		const char *a = environment[i], *b = text;
+		while (*a && *a != '=' && *a == *b) a++, b++;
+		if (*a == '=' && *b == '=') return 1;
 	}
-	long length = read_file("/etc/passwd", file, sizeof file);
-	for (const char *line = file; length > 0 && *line;) {
-		struct user entry;
-		char word[64], number[16], group[16];
-		const char *at = field(line, entry.name, sizeof entry.name);
-		at = at ? field(at, word, sizeof word) : 0;
-		at = at ? field(at, number, sizeof number) : 0;
-		at = at ? field(at, group, sizeof group) : 0;
-		at = at ? field(at, word, sizeof word) : 0;
-		at = at ? field(at, entry.home, sizeof entry.home) : 0;
-		u64 entry_uid, entry_gid;
-		if (at && parse_number(number, 0, &entry_uid) && parse_number(group, 0, &entry_gid)) {
-			field(at, entry.shell, sizeof entry.shell);
-			if (by_number ? entry_uid == uid : same(entry.name, text)) {
-				entry.uid = (u32)entry_uid;
-				entry.gid = has_group ? (u32)gid : (u32)entry_gid;
-				*user = entry;
-				return 1;
-			}
-		}
-		const char *next = find(line, '\n');
-		if (!next) break;
-		line = next + 1;
-	}
-	return by_number;
-}
-
-static int is_set(char **environment, u32 count, const char *prefix)
-{
-	for (u32 i = 0; i < count; i++)
-		if (begins(environment[i], prefix)) return 1;
 	return 0;
 }
 
-/* Adds what every program expects and the host did not say. */
+/* Adds what the image wants and every program expects, and the host did not say. */
 static u32 complete(char **environment, u32 count, const struct user *user)
 {
+	for (u32 i = 0; i < default_count; i++)
+		if (!is_set(environment, count, defaults[2 + i])) environment[count++] = defaults[2 + i];
 	const char *parts[5][2] = {
 		{ "PATH=", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" }, { "HOME=", user->home },
 		{ "USER=", user->name }, { "LOGNAME=", user->name }, { "SHELL=", user->shell[0] ? user->shell : "/bin/sh" },
@@ -160,7 +131,7 @@ static long open_terminal(struct channel *channel, struct launch *launch, const 
 	long slave = call3(SYS_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0) return slave;
 	call3(SYS_ioctl, slave, TIOCSWINSZ, size);
-	call3(SYS_fchown, slave, launch->uid, -1);
+	call3(SYS_fchown, slave, launch->user->uid, -1);
 	launch->in = launch->out = launch->error_out = (int)slave;
 	return 0;
 }
@@ -177,8 +148,8 @@ static long open_streams(struct channel *channel, struct launch *launch, int wan
 static void close_theirs(struct launch *launch)
 {
 	if (launch->in >= 0) sys_close(launch->in);
-	if (!launch->tty && launch->out >= 0) sys_close(launch->out);
-	if (!launch->tty && launch->error_out >= 0) sys_close(launch->error_out);
+	if (launch->out >= 0 && launch->out != launch->in) sys_close(launch->out);
+	if (launch->error_out >= 0 && launch->error_out != launch->in) sys_close(launch->error_out);
 }
 
 /* Splits what follows the numbers into strings: user, folder, arguments, variables. False if they are not there. */
@@ -194,10 +165,53 @@ static int split(const struct frame *frame, u32 wanted)
 	return 1;
 }
 
+/* Programs of which nobody wants to hear: nothing to read, and nowhere to print. */
+static long open_nothing(struct launch *launch)
+{
+	launch->in = launch->out = launch->error_out = (int)sys_open("/dev/null", O_RDWR | O_CLOEXEC, 0);
+	launch->tty = 0;
+	return launch->in;
+}
+
+static long open_channel(struct channel *channel, struct launch *launch, u32 flags, const struct winsize *size)
+{
+	if ((flags & EXEC_INPUT) || launch->tty) {
+		channel->input = allocate(WINDOW);
+		if (!channel->input) return -ENOMEM;
+	}
+	channel->tty = (u8)launch->tty;
+	return launch->tty ? open_terminal(channel, launch, size) : open_streams(channel, launch, (flags & EXEC_INPUT) != 0);
+}
+
+static void launch_program(const struct frame *frame, struct launch *launch)
+{
+	u32 flags = get32(frame->payload);
+	struct winsize size = { (u16)(get32(frame->payload + 4) >> 16), (u16)get32(frame->payload + 4), 0, 0 };
+	struct channel *channel = new_channel(frame->channel, EXEC);
+	if (!channel) {
+		send_failure(frame->channel, -EAGAIN);
+		return;
+	}
+	int detached = (flags & EXEC_DETACH) != 0;
+	long error = detached ? open_nothing(launch) : open_channel(channel, launch, flags, &size);
+	if (error >= 0) error = channel->pid = (int)spawn(child, launch, stack + sizeof stack);
+	close_theirs(launch);
+	if (error >= 0) error = launch->error;
+	if (error < 0) {
+		const char *where = launch->where ? launch->where : "";
+		send_result(frame->channel, RESULT_FAILURE, (u32)-error, where, (u32)length_of(where));
+	} else if (detached) {
+		u8 pid[4];
+		put32(pid, (u32)channel->pid);
+		send_result(frame->channel, RESULT_EXIT, 0, pid, sizeof pid);
+	}
+	if (error < 0 || detached) free_channel(channel);
+}
+
 /* EXEC: flags, columns, rows, argument count, variable count; then strings. */
 void exec_start(const struct frame *frame)
 {
-	static char *environment[MOST_STRINGS + 16];
+	static char *environment[MOST_STRINGS + MOST_DEFAULTS + 16];
 	struct user user;
 	const u8 *head = frame->payload;
 	u32 arguments = frame->length < 16 ? 0 : get32(head + 8), count = frame->length < 16 ? 0 : get32(head + 12);
@@ -205,33 +219,19 @@ void exec_start(const struct frame *frame)
 		send_failure(frame->channel, -EINVAL);
 		return;
 	}
-	if (!find_user(strings[0], &user)) {
-		send_result(frame->channel, RESULT_FAILURE, EINVAL, "no such user", 12);
+	const char *problem = find_user(strings[0][0] ? strings[0] : defaults[0], &user);
+	if (problem) {
+		send_result(frame->channel, RESULT_FAILURE, EINVAL, problem, (u32)length_of(problem));
 		return;
 	}
-	struct channel *channel = new_channel(frame->channel, EXEC);
-	if (!channel) {
-		send_failure(frame->channel, -EAGAIN);
-		return;
-	}
-	u32 flags = get32(head);
-	struct winsize size = { (u16)(get32(head + 4) >> 16), (u16)get32(head + 4), 0, 0 };
 	for (u32 i = 0; i < count; i++) environment[i] = strings[2 + arguments + i];
 	count = complete(environment, count, &user);
-	struct launch launch = { strings + 2, environment, strings[1][0] ? strings[1] : "/", "", -1, -1, -1, (flags & EXEC_TTY) != 0,
-		user.uid, user.gid, 0 };
+	const char *folder = strings[1][0] ? strings[1] : defaults[1][0] ? defaults[1] : "/";
+	struct launch launch = { strings + 2, environment, folder, "", -1, -1, -1, (get32(head) & EXEC_TTY) != 0, &user, 0, 0 };
 	for (u32 i = 0; i < count; i++)
 		if (begins(environment[i], "PATH=")) launch.path = environment[i] + 5;
 	strings[2 + arguments] = 0;
-	channel->tty = (u8)launch.tty;
-	long error = launch.tty ? open_terminal(channel, &launch, &size) : open_streams(channel, &launch, (flags & EXEC_INPUT) != 0);
-	if (error >= 0) error = channel->pid = (int)spawn(child, &launch, stack + sizeof stack);
-	close_theirs(&launch);
-	if (error >= 0) error = launch.error;
-	if (error < 0) {
-		send_failure(frame->channel, error);
-		free_channel(channel);
-	}
+	launch_program(frame, &launch);
 }
 
 static void close_end(struct channel *channel, int which)
@@ -252,6 +252,15 @@ static void give_back(struct channel *channel, u32 taken)
 	put32(bytes, channel->returned);
 	channel->returned = 0;
 	send_frame(channel->id, F_CREDIT, STREAM_IN, bytes, sizeof bytes);
+}
+
+/* What Ctrl-D types: at the beginning of a line it is the end of the input, elsewhere only the end of the piece. */
+static void type_end(struct channel *channel)
+{
+	static const u8 ends[2] = { 4, 4 };
+	u32 count = channel->last == 0 || channel->last == '\n' || channel->last == '\r' ? 1 : 2;
+	channel->end_typed = 1;
+	exec_input(channel, ends, count);
 }
 
 static void write_input(struct channel *channel)
@@ -275,12 +284,15 @@ static void write_input(struct channel *channel)
 		channel->count = 0;
 	}
 	give_back(channel, taken);
-	if (channel->count == 0 && channel->input_ended && !channel->tty) close_end(channel, 0);
+	if (channel->count || !channel->input_ended) return;
+	if (!channel->tty) close_end(channel, 0);
+	else if (!channel->end_typed) type_end(channel);
 }
 
 void exec_input(struct channel *channel, const u8 *bytes, u32 length)
 {
-	if (length > WINDOW - channel->count) return; /* more than the host was allowed to send */
+	if (length == 0 || !channel->input || length > WINDOW - channel->count) return; /* more than the host was allowed to send */
+	channel->last = bytes[length - 1];
 	for (u32 done = 0; done < length;) {
 		u32 at = (channel->head + channel->count) % WINDOW, piece = length - done;
 		if (piece > WINDOW - at) piece = WINDOW - at;
@@ -293,11 +305,8 @@ void exec_input(struct channel *channel, const u8 *bytes, u32 length)
 
 void exec_end_input(struct channel *channel)
 {
-	static const u8 end_of_file = 4; /* what Ctrl-D types */
-	if (channel->input_ended) return;
 	channel->input_ended = 1;
-	if (channel->tty) exec_input(channel, &end_of_file, 1);
-	else write_input(channel);
+	write_input(channel);
 }
 
 /* Passes on what the process has written. 1 if there may be more, 0 if not now. */
@@ -305,16 +314,23 @@ static int pass_output(struct channel *channel, int which)
 {
 	static u8 bytes[PIECE];
 	i32 room = channel->credit[which] < PIECE ? channel->credit[which] : PIECE;
+	/* Of what others write into the pipe after its end there may be no end. */
+	if (channel->exited && !channel->tty && room > channel->left[which]) room = channel->left[which];
 	if (room <= 0) return 0;
 	long got = sys_read(channel->fds[which], bytes, (size_t)room);
 	if (got == -EAGAIN) return 0;
 	if (got <= 0) {
-		/* A terminal whose other end nobody has open any more gives EIO. */
+		/* A terminal whose other end nobody has open gives EIO. If it were closed, a program that has not quite ended would be sent SIGHUP. */
+		if (channel->tty && !channel->exited) {
+			channel->left_alone = 1;
+			return 0;
+		}
 		close_end(channel, which);
 		if (!channel->exited) send_frame(channel->id, F_END, (u8)which, 0, 0);
 		return 0;
 	}
 	channel->credit[which] -= (i32)got;
+	channel->left[which] -= (i32)got;
 	send_frame(channel->id, F_DATA, (u8)which, bytes, (u32)got);
 	return 1;
 }
@@ -325,7 +341,8 @@ void exec_finish(struct channel *channel)
 	if (!channel->exited) return;
 	for (int which = 1; which < 3; which++) {
 		while (channel->fds[which] >= 0 && pass_output(channel, which)) ;
-		if (channel->fds[which] >= 0 && channel->credit[which] <= 0) return;
+		int more = channel->tty || channel->left[which] > 0;
+		if (channel->fds[which] >= 0 && channel->credit[which] <= 0 && more) return;
 		close_end(channel, which);
 	}
 	int status = channel->status, signal = status & 127;
@@ -354,4 +371,5 @@ void exec_resize(struct channel *channel, u16 columns, u16 rows)
 void exec_abort(struct channel *channel)
 {
 	for (int which = 0; which < 3; which++) close_end(channel, which);
+	release(channel->input, WINDOW);
 }

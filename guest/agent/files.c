@@ -80,7 +80,7 @@ void pull_start(const struct frame *frame)
 	struct channel *channel = new_channel(frame->channel, PULL);
 	struct pull *pull = channel ? allocate(sizeof *pull) : 0;
 	if (!pull) {
-		if (channel) channel->kind = FREE;
+		if (channel) free_channel(channel);
 		send_failure(frame->channel, channel ? -ENOMEM : -EAGAIN);
 		return;
 	}
@@ -174,7 +174,7 @@ void push_start(const struct frame *frame)
 	struct channel *channel = new_channel(frame->channel, PUSH);
 	struct push *push = channel ? allocate(sizeof *push) : 0;
 	if (!push) {
-		if (channel) channel->kind = FREE;
+		if (channel) free_channel(channel);
 		send_failure(frame->channel, channel ? -ENOMEM : -EAGAIN);
 		return;
 	}
@@ -199,6 +199,7 @@ static long finish_file(struct push *push)
 
 static long make_folder(struct push *push)
 {
+	struct timespec times[2] = { push->modified, push->modified };
 	struct stat stat;
 	long error = call3(SYS_mkdirat, AT_FDCWD, push->path, 0700);
 	if (error == -EEXIST) {
@@ -206,7 +207,9 @@ static long make_folder(struct push *push)
 		if (error >= 0 && (stat.mode & S_IFMT) != S_IFDIR) error = -ENOTDIR;
 	}
 	if (error >= 0 && (push->flags & PUSH_KEEP_OWNER)) error = call5(SYS_fchownat, AT_FDCWD, push->path, push->uid, push->gid, 0);
-	return error < 0 ? error : call3(SYS_fchmodat, AT_FDCWD, push->path, push->mode & 07777);
+	if (error >= 0) error = call3(SYS_fchmodat, AT_FDCWD, push->path, push->mode & 07777);
+	/* What comes into it changes the time: the host sends a folder once more behind all that is in it. */
+	return error < 0 ? error : call4(SYS_utimensat, AT_FDCWD, push->path, times, 0);
 }
 
 static long make_link(struct push *push, const char *target)

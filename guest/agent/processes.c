@@ -1,7 +1,9 @@
 /* The list of processes, from /proc. */
 #include "agent.h"
 
-enum { FIXED = 48, LONGEST = 4096 };
+enum { FIXED = 48, LONGEST = 4096, PIECE = 16384 };
+
+struct list { int folder; u32 at, length; u8 entries[4096] __attribute__((aligned(8))); };
 
 /* The numbers behind the name in /proc/N/stat, the state being the first. */
 static void read_numbers(const char *at, u64 *numbers, int count)
@@ -63,28 +65,59 @@ static u32 describe(u32 pid, const char *digits, size_t digits_length, u8 *to)
 	return at;
 }
 
-void list_processes(u32 channel)
+/* PROCESSES */
+void processes_start(const struct frame *frame)
 {
-	static u8 entries[4096], records[MAX_PAYLOAD];
-	u32 used = 0;
-	long length, folder = sys_open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (folder < 0) {
-		send_failure(channel, folder);
+	struct channel *channel = new_channel(frame->channel, PROCESSES);
+	struct list *list = channel ? allocate(sizeof *list) : 0;
+	if (!list) {
+		if (channel) free_channel(channel);
+		send_failure(frame->channel, channel ? -ENOMEM : -EAGAIN);
 		return;
 	}
-	while ((length = call3(SYS_getdents64, folder, entries, sizeof entries)) > 0) {
-		for (long at = 0; at < length; at += ((struct dirent *)(entries + at))->length) {
-			const char *name = ((struct dirent *)(entries + at))->name, *end;
-			u64 pid;
-			if (!parse_number(name, &end, &pid) || *end) continue;
-			if (used + FIXED + 2 * LONGEST > sizeof records) {
-				send_frame(channel, F_DATA, STREAM_OUT, records, used);
-				used = 0;
-			}
-			used += describe((u32)pid, name, (size_t)(end - name), records + used);
+	channel->work = list;
+	list->folder = (int)sys_open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (list->folder >= 0) return;
+	send_failure(frame->channel, list->folder);
+	free_channel(channel);
+}
+
+/* As many records as one frame takes; true at the end of the list. */
+static int fill(struct list *list, u8 *records, u32 *filled)
+{
+	while (*filled < PIECE) {
+		if (list->at >= list->length) {
+			long length = call3(SYS_getdents64, list->folder, list->entries, sizeof list->entries);
+			if (length <= 0) return 1;
+			list->at = 0, list->length = (u32)length;
 		}
+		const struct dirent *entry = (const struct dirent *)(list->entries + list->at);
+		const char *end;
+		u64 pid;
+		list->at += entry->length;
+		if (parse_number(entry->name, &end, &pid) && !*end)
+			*filled += describe((u32)pid, entry->name, (size_t)(end - entry->name), records + *filled);
 	}
-	sys_close((int)folder);
-	send_frame(channel, F_DATA, STREAM_OUT, records, used);
-	send_result(channel, RESULT_EXIT, 0, 0, 0);
+	return 0;
+}
+
+/* Some records, so that others get their turn. The last one may be longer than what the host allows, which is owed. */
+void processes_pump(struct channel *channel)
+{
+	static u8 records[PIECE + FIXED + 2 * LONGEST];
+	u32 filled = 0;
+	int ended = fill(channel->work, records, &filled);
+	if (filled) send_frame(channel->id, F_DATA, STREAM_OUT, records, filled);
+	channel->credit[STREAM_OUT] -= (i32)filled;
+	if (!ended) return;
+	send_result(channel->id, RESULT_EXIT, 0, 0, 0);
+	free_channel(channel);
+}
+
+void processes_free(struct channel *channel)
+{
+	struct list *list = channel->work;
+	if (!list) return;
+	if (list->folder >= 0) sys_close(list->folder);
+	release(list, sizeof *list);
 }

@@ -15,6 +15,6 @@ enum frame_type {
 
 enum { STREAM_IN = 0, STREAM_OUT = 1, STREAM_ERROR = 2 };
 enum { RESULT_EXIT = 0, RESULT_SIGNAL = 1, RESULT_FAILURE = 2 };
-enum { EXEC_TTY = 1, EXEC_INPUT = 2 };
+enum { EXEC_TTY = 1, EXEC_INPUT = 2, EXEC_DETACH = 4 };
 
 #endif

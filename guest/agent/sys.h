@@ -18,7 +18,7 @@ enum {
 	SYS_fchmodat = 53, SYS_fchownat = 54, SYS_fchown = 55, SYS_openat = 56, SYS_close = 57, SYS_pipe2 = 59, SYS_getdents64 = 61,
 	SYS_read = 63, SYS_write = 64, SYS_ppoll = 73, SYS_signalfd4 = 74, SYS_readlinkat = 78, SYS_newfstatat = 79, SYS_fstat = 80,
 	SYS_sync = 81, SYS_utimensat = 88, SYS_exit_group = 94, SYS_nanosleep = 101, SYS_clock_settime = 112, SYS_clock_gettime = 113,
-	SYS_kill = 129, SYS_rt_sigaction = 134, SYS_rt_sigprocmask = 135, SYS_setgid = 144, SYS_setuid = 146, SYS_setsid = 157,
+	SYS_clone = 220, SYS_kill = 129, SYS_rt_sigaction = 134, SYS_rt_sigprocmask = 135, SYS_setgid = 144, SYS_setuid = 146, SYS_setsid = 157,
 	SYS_setgroups = 159, SYS_socket = 198, SYS_bind = 200, SYS_connect = 203, SYS_munmap = 215, SYS_execve = 221, SYS_mmap = 222,
 	SYS_wait4 = 260, SYS_dup3 = 24, SYS_fcntl = 25,
 };
@@ -36,7 +36,7 @@ enum {
 	POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16,
 	SIGHUP = 1, SIGUSR1 = 10, SIGKILL = 9, SIGUSR2 = 12, SIGPIPE = 13, SIGTERM = 15, SIGCHLD = 17, SIG_DFL = 0, SIG_IGN = 1,
 	AF_VSOCK = 40, SOCK_STREAM = 1, SOCK_CLOEXEC = 02000000,
-	TIOCSCTTY = 0x540E, TIOCSWINSZ = 0x5414, TIOCGPTPEER = 0x5441, F_SETFL = 4,
+	TIOCSCTTY = 0x540E, TIOCSWINSZ = 0x5414, FIONREAD = 0x541B, TIOCGPTPEER = 0x5441, F_SETFL = 4,
 	PATH_MAX = 4096,
 };
 #define TIOCSPTLCK 0x40045431UL

@@ -1,8 +1,11 @@
 namespace Doppel.Host;
 
-/// <summary>What the runtime does not tell of a file. Thread contract: static, no state.</summary>
+/// <summary>What the runtime does not tell of a file, or do with it. Thread contract: static, no state.</summary>
 public static class HostFileKind
 {
+    /// <summary>Gives a file a second name on the same file system (link(2)). False if that cannot be.</summary>
+    public static bool TryLink(string path, string newPath) => Interop.Link(path, newPath) == 0;
+
     /// <summary>
     /// True for a plain file: to open it does not wait, as a pipe does, nor do anything else, as a device may. A link is not followed.
     /// </summary>

@@ -45,6 +45,9 @@ internal static unsafe partial class Interop
     [LibraryImport(Libc, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(int folder, string path, int flags, uint mask, byte* result);
 
+    [LibraryImport(Libc, EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Link(string path, string newPath);
+
     [LibraryImport(Libc, EntryPoint = "fdatasync", SetLastError = true)]
     internal static partial int Fdatasync(SafeFileHandle file);
 

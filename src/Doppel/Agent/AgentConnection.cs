@@ -91,15 +91,25 @@ internal sealed class AgentConnection : IAsyncDisposable
     /// <summary>Gives a channel up: what still comes for it is dropped.</summary>
     internal void Forget(uint channel) => _channels.TryRemove(channel, out _);
 
-    /// <summary>Sends a frame.</summary>
+    /// <summary>Sends a frame. It is sent whole or not at all: who gives up while it is on its way does not wait for it any more.</summary>
     /// <exception cref="GuestAgentException">The connection has ended.</exception>
-    internal async ValueTask SendAsync(uint channel, AgentFrameType type, byte stream, ReadOnlyMemory<byte> payload)
+    /// <exception cref="OperationCanceledException">The agent takes nothing, and the wait for that was given up.</exception>
+    internal async ValueTask SendAsync(
+        uint channel, AgentFrameType type, byte stream, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default)
     {
+        await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
         int length = AgentFrame.HeaderLength + payload.Length;
         byte[] bytes = ArrayPool<byte>.Shared.Rent(length);
         new AgentFrame((uint)payload.Length, channel, type, stream).Write(bytes);
         payload.CopyTo(bytes.AsMemory(AgentFrame.HeaderLength));
-        await _sending.WaitAsync().ConfigureAwait(false);
+        Task written = WriteAsync(bytes, length);
+        if (written.IsCompletedSuccessfully || !cancellationToken.CanBeCanceled) await written.ConfigureAwait(false);
+        else await written.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // Gives the turn and the buffer back when the stream has taken all of it.
+    private async Task WriteAsync(byte[] bytes, int length)
+    {
         try
         {
             await _stream.WriteAsync(bytes.AsMemory(0, length)).ConfigureAwait(false);
@@ -125,7 +135,8 @@ internal sealed class AgentConnection : IAsyncDisposable
         await _lost.Task.ConfigureAwait(false);
     }
 
-    private async Task PostAsync(uint channel, AgentFrameType type, byte stream, ReadOnlyMemory<byte> payload)
+    /// <summary>As <see cref="Post"/>; ends when the frame is sent, or the connection lost.</summary>
+    internal async Task PostAsync(uint channel, AgentFrameType type, byte stream, ReadOnlyMemory<byte> payload)
     {
         try
         {

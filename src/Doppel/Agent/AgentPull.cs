@@ -19,16 +19,17 @@ internal sealed class AgentPull : IAgentSink
         Channel.CreateUnbounded<(AgentFrameType Type, byte[] Bytes)>(new() { SingleReader = true, SingleWriter = true });
 
     private readonly AgentConnection _connection;
+    private readonly CreditGrants _grants;
     private readonly string _what;
     private readonly uint _id;
     private long _waiting;
-    private int _taken;
 
     private AgentPull(AgentConnection connection, string what)
     {
         _connection = connection;
         _what = what;
-        _id = connection.Open(this);
+        _grants = new CreditGrants(connection, AgentFrame.StandardOutput, GrantStep);
+        _id = _grants.Id = connection.Open(this);
     }
 
     /// <summary>What of a tree is wanted.</summary>
@@ -41,11 +42,20 @@ internal sealed class AgentPull : IAgentSink
         NoContent = 4,
     }
 
-    internal static async Task<AgentPull> StartAsync(AgentConnection connection, string path, Options options)
+    internal static async Task<AgentPull> StartAsync(AgentConnection connection, string path, Options options, CancellationToken cancellationToken)
     {
+        byte[] payload = GuestPath.Encode((uint)options, path);
         AgentPull pull = new(connection, $"The guest cannot read {path}");
-        await connection.SendAsync(pull._id, AgentFrameType.Pull, 0, GuestPath.Encode((uint)options, path)).ConfigureAwait(false);
-        pull.Grant(Window - AgentFrame.Window);
+        try
+        {
+            await connection.SendAsync(pull._id, AgentFrameType.Pull, 0, payload, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            pull.Cancel();
+            throw;
+        }
+        pull._grants.Add(Window - AgentFrame.Window);
         return pull;
     }
 
@@ -63,12 +73,7 @@ internal sealed class AgentPull : IAgentSink
             return null;
         }
         Interlocked.Add(ref _waiting, -bytes.Length);
-        _taken += bytes.Length;
-        if (_taken >= GrantStep)
-        {
-            Grant(_taken);
-            _taken = 0;
-        }
+        _grants.Add(bytes.Length);
         return type == AgentFrameType.Entry ? new PulledPiece(AgentEntry.Read(bytes) ?? throw Invalid(), []) : new PulledPiece(null, bytes);
     }
 
@@ -90,13 +95,6 @@ internal sealed class AgentPull : IAgentSink
     public void OnLost(Exception reason) => _frames.Writer.TryComplete(reason);
 
     private static GuestAgentException Invalid() => new("The guest's agent sent files in a way that is not valid.");
-
-    private void Grant(int count)
-    {
-        byte[] credit = new byte[4];
-        BinaryPrimitives.WriteInt32LittleEndian(credit, count);
-        _connection.Post(_id, AgentFrameType.Credit, AgentFrame.StandardOutput, credit);
-    }
 }
 
 /// <summary>Paths of the guest.</summary>
@@ -119,6 +117,9 @@ internal static class GuestPath
 
     /// <summary>Joins two paths.</summary>
     internal static string Join(string folder, string name) => folder.Length == 0 || folder.EndsWith('/') ? folder + name : $"{folder}/{name}";
+
+    /// <summary>True for a path that means what a folder has in it, as <c>cp</c> reads it.</summary>
+    internal static bool IsContent(string path) => path is "." || path.EndsWith("/.", StringComparison.Ordinal);
 
     /// <summary>The last part of a path; empty for the root folder.</summary>
     internal static string NameOf(string path)

@@ -1,19 +1,24 @@
+using System.Buffers.Binary;
 using System.Threading.Channels;
 
 namespace Doppel.Agent;
 
 /// <summary>
 /// Serves one client's requests through a connection that others use too: the client's channels get numbers of their own on the way. What is
-/// under way for a client that does not read is bounded by the windows that it granted itself. Thread contract: one owner.
+/// under way for a client that does not read is bounded by the windows that it granted itself, and by a limit where the guest does not keep to
+/// them. Thread contract: one owner.
 /// </summary>
 internal sealed class AgentRelay(AgentConnection connection, Stream client)
 {
     private const int HangUp = 1;
-    private const int MostChannels = 64;
+    private const int MostChannels = 256;
+    private const long MostWaiting = 64 << 20;
+    private const int TooManyRequests = 11;
 
     private readonly Channel<byte[]> _toClient = Channel.CreateUnbounded<byte[]>(new() { SingleReader = true });
     private readonly Dictionary<uint, Route> _routes = [];
     private readonly Lock _gate = new();
+    private long _waiting;
 
     /// <summary>Serves until the client or the agent is gone.</summary>
     internal async Task RunAsync(CancellationToken cancellationToken)
@@ -64,6 +69,7 @@ internal sealed class AgentRelay(AgentConnection connection, Stream client)
                 return route.Id;
             }
             bool isRequest = frame.Type is > AgentFrameType.Hello and < AgentFrameType.Data and not (AgentFrameType.Signal or AgentFrameType.Resize);
+            if (isRequest && _routes.Count == MostChannels) Refuse(frame.Channel);
             if (!isRequest || _routes.Count == MostChannels) return null;
             route = new Route(this, frame.Channel);
             _routes.Add(frame.Channel, route);
@@ -93,7 +99,11 @@ internal sealed class AgentRelay(AgentConnection connection, Stream client)
     {
         try
         {
-            await foreach (byte[] frame in _toClient.Reader.ReadAllAsync().ConfigureAwait(false)) await client.WriteAsync(frame).ConfigureAwait(false);
+            await foreach (byte[] frame in _toClient.Reader.ReadAllAsync().ConfigureAwait(false))
+            {
+                await client.WriteAsync(frame).ConfigureAwait(false);
+                Interlocked.Add(ref _waiting, -frame.Length);
+            }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
@@ -108,7 +118,17 @@ internal sealed class AgentRelay(AgentConnection connection, Stream client)
         byte[] bytes = new byte[AgentFrame.HeaderLength + payload.Length];
         new AgentFrame((uint)payload.Length, channel, type, stream).Write(bytes);
         payload.CopyTo(bytes.AsSpan(AgentFrame.HeaderLength));
-        _toClient.Writer.TryWrite(bytes);
+        // More than all windows together: the guest sends what nobody has granted, and this client does not keep up.
+        if (Interlocked.Add(ref _waiting, bytes.Length) > MostWaiting) _ = client.DisposeAsync().AsTask();
+        else _toClient.Writer.TryWrite(bytes);
+    }
+
+    private void Refuse(uint channel)
+    {
+        byte[] result = new byte[8];
+        BinaryPrimitives.WriteUInt32LittleEndian(result, (uint)AgentResultKind.Failure);
+        BinaryPrimitives.WriteInt32LittleEndian(result.AsSpan(4), TooManyRequests);
+        Pass(AgentFrameType.Result, 0, channel, result);
     }
 
     private sealed class Route(AgentRelay relay, uint clientChannel) : IAgentSink

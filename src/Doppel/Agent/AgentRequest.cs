@@ -29,7 +29,8 @@ internal sealed class AgentRequest : IAgentSink
         Output = new AgentReadStream(connection, AgentFrame.StandardOutput);
         Error = new AgentReadStream(connection, AgentFrame.StandardError);
         Input = new AgentWriteStream(connection);
-        Id = Output.Id = Error.Id = Input.Id = connection.Open(this);
+        Id = Input.Id = connection.Open(this);
+        Output.Id = Error.Id = Id;
     }
 
     internal uint Id { get; }
@@ -44,17 +45,19 @@ internal sealed class AgentRequest : IAgentSink
     internal Task<AgentResult> Result => _result.Task;
 
     /// <summary>Sends a request.</summary>
-    internal static async Task<AgentRequest> SendAsync(AgentConnection connection, AgentFrameType type, ReadOnlyMemory<byte> payload)
+    internal static async Task<AgentRequest> SendAsync(
+        AgentConnection connection, AgentFrameType type, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default)
     {
         AgentRequest request = new(connection);
         try
         {
-            await connection.SendAsync(request.Id, type, 0, payload).ConfigureAwait(false);
+            await connection.SendAsync(request.Id, type, 0, payload, cancellationToken).ConfigureAwait(false);
             return request;
         }
         catch
         {
-            connection.Forget(request.Id);
+            // It may be on its way all the same.
+            request.Cancel(signal: 9);
             throw;
         }
     }

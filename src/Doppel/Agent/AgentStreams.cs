@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Threading.Channels;
 using Doppel.Host;
 
@@ -10,16 +9,17 @@ namespace Doppel.Agent;
 /// </summary>
 internal sealed class AgentReadStream(AgentConnection connection, byte stream) : ByteStream
 {
-    private const int GrantStep = AgentFrame.Window / 4;
-
+    private readonly CreditGrants _grants = new(connection, stream, AgentFrame.Window / 4);
     private readonly Channel<byte[]> _pieces = Channel.CreateUnbounded<byte[]>(new() { SingleReader = true, SingleWriter = true });
     private ReadOnlyMemory<byte> _rest;
     private long _waiting;
-    private int _taken;
     private bool _ended;
 
     /// <summary>The channel, set before the request is sent.</summary>
-    internal uint Id { get; set; }
+    internal uint Id
+    {
+        set => _grants.Id = value;
+    }
 
     public override bool CanRead => true;
 
@@ -36,7 +36,8 @@ internal sealed class AgentReadStream(AgentConnection connection, byte stream) :
         int count = Math.Min(buffer.Length, _rest.Length);
         _rest[..count].CopyTo(buffer);
         _rest = _rest[count..];
-        Grant(count);
+        Interlocked.Add(ref _waiting, -count);
+        if (!_ended) _grants.Add(count);
         return count;
     }
 
@@ -60,17 +61,6 @@ internal sealed class AgentReadStream(AgentConnection connection, byte stream) :
     {
         _ended = true;
         _pieces.Writer.TryComplete(reason);
-    }
-
-    private void Grant(int count)
-    {
-        Interlocked.Add(ref _waiting, -count);
-        _taken += count;
-        if (_taken < GrantStep || _ended) return;
-        byte[] credit = new byte[4];
-        BinaryPrimitives.WriteInt32LittleEndian(credit, _taken);
-        _taken = 0;
-        connection.Post(Id, AgentFrameType.Credit, stream, credit);
     }
 }
 
@@ -111,7 +101,7 @@ internal sealed class AgentWriteStream(AgentConnection connection) : ByteStream
         while (!buffer.IsEmpty)
         {
             int room = await TakeCreditAsync(Math.Min(buffer.Length, piece), whole: type == AgentFrameType.Entry, cancellationToken).ConfigureAwait(false);
-            await connection.SendAsync(Id, type, AgentFrame.StandardInput, buffer[..room]).ConfigureAwait(false);
+            await connection.SendAsync(Id, type, AgentFrame.StandardInput, buffer[..room], cancellationToken).ConfigureAwait(false);
             buffer = buffer[room..];
         }
     }

@@ -70,7 +70,7 @@ public sealed class GuestAgent
         ArgumentNullException.ThrowIfNull(exec);
         byte[] payload = exec.ToPayload();
         AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
-        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Exec, payload).ConfigureAwait(false);
+        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Exec, payload, cancellationToken).ConfigureAwait(false);
         return new GuestProcess(request, $"The guest cannot run {exec.Arguments[0]}");
     }
 
@@ -87,7 +87,17 @@ public sealed class GuestAgent
         Task<byte[]> output = CollectAsync(process, process.StandardOutput, exec.MaxOutputBytes);
         Task<byte[]> error = CollectAsync(process, process.StandardError, exec.MaxOutputBytes);
         Task input = hasInput ? FeedAsync(process.StandardInput, exec.Input, cancellationToken) : Task.CompletedTask;
-        GuestExit exit = await process.WaitAsync(cancellationToken).ConfigureAwait(false);
+        GuestExit exit;
+        try
+        {
+            exit = await process.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            // They end with the request, each with an exception that says no more than this one.
+            await Task.WhenAll(output, error, input).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
         await input.ConfigureAwait(false);
         return new GuestExecResult(exit.ExitCode, exit.Signal, await output.ConfigureAwait(false), await error.ConfigureAwait(false));
     }
@@ -165,7 +175,7 @@ public sealed class GuestAgent
     private async Task<byte[]> AskAsync(AgentFrameType type, byte[] payload, string what, CancellationToken cancellationToken)
     {
         AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
-        AgentRequest request = await AgentRequest.SendAsync(connection, type, payload).ConfigureAwait(false);
+        AgentRequest request = await AgentRequest.SendAsync(connection, type, payload, cancellationToken).ConfigureAwait(false);
         return (await request.FinishAsync(what, cancellationToken).ConfigureAwait(false)).Data;
     }
 }

@@ -15,16 +15,21 @@ public sealed class GuestAgentException : Exception
         (11, "the guest's agent has too many requests"),
         (12, "out of memory"),
         (13, "permission denied"),
+        (16, "device or resource busy"),
         (17, "file exists"),
         (20, "not a directory"),
         (21, "is a directory"),
         (22, "invalid argument"),
+        (23, "too many open files in the guest"),
+        (24, "too many open files"),
         (26, "text file busy"),
+        (27, "file too large"),
         (28, "no space left on device"),
         (30, "read-only file system"),
         (36, "file name too long"),
         (40, "too many levels of symbolic links, or of folders"),
         (71, "the guest's agent does not know this request"),
+        (122, "disk quota exceeded"),
     ];
 
     /// <summary>Creates an exception with no detail.</summary>
@@ -45,7 +50,7 @@ public sealed class GuestAgentException : Exception
     }
 
     internal GuestAgentException(string what, int errorNumber, string? detail)
-        : base($"{what}: {(string.IsNullOrEmpty(detail) ? "" : detail + ": ")}{Describe(errorNumber)}") => ErrorNumber = errorNumber;
+        : base($"{what}: {(string.IsNullOrEmpty(detail) ? "" : GuestText.Printable(detail) + ": ")}{Describe(errorNumber)}") => ErrorNumber = errorNumber;
 
     /// <summary>The guest's error number as Linux counts them, or 0 if the guest is not to blame.</summary>
     public int ErrorNumber { get; }

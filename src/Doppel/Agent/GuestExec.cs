@@ -6,7 +6,7 @@ namespace Doppel.Agent;
 /// <summary>A program to run in a guest. Thread contract: immutable.</summary>
 public sealed record GuestExec
 {
-    private const uint TerminalFlag = 1, InputFlag = 2;
+    private const uint TerminalFlag = 1, InputFlag = 2, DetachedFlag = 4;
 
     /// <summary>A program and its arguments.</summary>
     /// <param name="arguments">The program, by path or by a name that is looked for in PATH, and its arguments.</param>
@@ -15,14 +15,22 @@ public sealed record GuestExec
     /// <summary>The program, by path or by a name that is looked for in PATH, and its arguments.</summary>
     public IReadOnlyList<string> Arguments { get; init; }
 
-    /// <summary>Variables; PATH, HOME, USER, LOGNAME and SHELL are set by the guest where they are not given.</summary>
+    /// <summary>Variables; those of the image, and PATH, HOME, USER, LOGNAME and SHELL, are set by the guest where they are not given.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Folder of the guest that it starts in.</summary>
-    public string WorkingDirectory { get; init; } = "/";
+    /// <summary>Folder of the guest that it starts in; empty for the root folder.</summary>
+    public string WorkingDirectory { get; init; } = "";
 
-    /// <summary>Who runs it: a name, <c>UID</c> or <c>UID:GID</c>; empty for root.</summary>
+    /// <summary>
+    /// Who runs it: a name or a number, with its groups, or with the one group of that name or number behind a colon; empty for root.
+    /// </summary>
     public string User { get; init; } = "";
+
+    /// <summary>
+    /// True to let it go as soon as it runs: it reads nothing, what it prints is lost, and its result is status 0. It goes on when the agent's
+    /// connection ends.
+    /// </summary>
+    public bool Detached { get; init; }
 
     /// <summary>True to give it a terminal: its standard error is then part of its standard output.</summary>
     public bool Terminal { get; init; }
@@ -49,7 +57,7 @@ public sealed record GuestExec
         if (Arguments.Count == 0) throw new ArgumentException("there is no program to run", nameof(Arguments));
         MemoryStream payload = new();
         Span<byte> head = stackalloc byte[16];
-        BinaryPrimitives.WriteUInt32LittleEndian(head, (Terminal ? TerminalFlag : 0) | (HasInput ? InputFlag : 0));
+        BinaryPrimitives.WriteUInt32LittleEndian(head, (Terminal ? TerminalFlag : 0) | (HasInput ? InputFlag : 0) | (Detached ? DetachedFlag : 0));
         BinaryPrimitives.WriteUInt32LittleEndian(head[4..], TerminalSize(Columns, Rows));
         BinaryPrimitives.WriteInt32LittleEndian(head[8..], Arguments.Count);
         BinaryPrimitives.WriteInt32LittleEndian(head[12..], Environment.Count);

@@ -1,3 +1,5 @@
+using Doppel.Host;
+
 namespace Doppel.Agent;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Doppel.Agent;
 public sealed class GuestFileSystem
 {
     private const UnixFileMode PlainMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-    private const int Piece = 32 << 10;
+    private const int Piece = 32 << 10, MostEntries = 1 << 22;
 
     private readonly Func<CancellationToken, Task<AgentConnection>> _connect;
 
@@ -21,7 +23,10 @@ public sealed class GuestFileSystem
         {
             AgentPull pull = await PullAsync(path, AgentPull.Options.NoContent | AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
             GuestFileInfo? found = null;
-            while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece) found ??= piece.Entry;
+            await UseAsync(pull, async () =>
+            {
+                while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece) found ??= piece.Entry;
+            }).ConfigureAwait(false);
             return found;
         }
         catch (GuestAgentException e) when (e.ErrorNumber is 2 or 20)
@@ -31,16 +36,20 @@ public sealed class GuestFileSystem
     }
 
     /// <summary>Lists a folder and all below it.</summary>
-    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    /// <exception cref="GuestAgentException">The guest refuses, is gone, or names more than four million files.</exception>
     public async Task<IReadOnlyList<GuestFileInfo>> ListAsync(string path, CancellationToken cancellationToken = default)
     {
         const AgentPull.Options Options = AgentPull.Options.Recursive | AgentPull.Options.NoContent | AgentPull.Options.FollowLink;
         AgentPull pull = await PullAsync(path, Options, cancellationToken).ConfigureAwait(false);
         List<GuestFileInfo> entries = [];
-        while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
+        await UseAsync(pull, async () =>
         {
-            if (piece.Entry is { Path.Length: > 0 } entry) entries.Add(entry);
-        }
+            while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
+            {
+                if (piece.Entry is { Path.Length: > 0 } entry) entries.Add(entry);
+                if (entries.Count > MostEntries) throw new GuestAgentException($"The guest has more than {MostEntries} files in {path}.");
+            }
+        }).ConfigureAwait(false);
         return entries;
     }
 
@@ -90,34 +99,32 @@ public sealed class GuestFileSystem
         }, cancellationToken);
 
     /// <summary>
-    /// Copies a file, or a folder and all below it, into the guest, where it belongs to root. Links below the folder are copied as they are.
+    /// Copies a file, or a folder and all below it, into the guest, where it belongs to root. Links below the folder are copied as they are;
+    /// pipes, sockets and devices are left out.
     /// </summary>
-    /// <param name="source">Path on the host.</param>
+    /// <param name="source">Path on the host. With <c>/.</c> at the end it is what a folder has in it, and not the folder.</param>
     /// <param name="destination">Path in the guest. Where a folder is there, the copy goes into it, under its own name, as with <c>cp</c>.</param>
     /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
     /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
-    /// <exception cref="IOException">The host cannot read the source.</exception>
+    /// <exception cref="IOException">The host cannot read the source, or it is a pipe, a socket or a device.</exception>
     public async Task CopyInAsync(string source, string destination, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
         string path = Path.GetFullPath(source);
         if (!Path.Exists(path)) throw new FileNotFoundException($"{source}: there is no such file or folder on the host");
+        string real = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+        if (!Directory.Exists(real) && !HostFileKind.IsPlain(real)) throw new IOException($"{source}: neither a file nor a folder");
         GuestFileInfo? there = await FindAsync(destination, cancellationToken).ConfigureAwait(false);
-        string name = Path.GetFileName(path.TrimEnd('/'));
+        string name = GuestPath.IsContent(source) ? "" : Path.GetFileName(path.TrimEnd('/'));
         string target = there is { Kind: GuestFileKind.Folder } && name.Length != 0 ? GuestPath.Join(destination, name) : destination;
-        await PushAsync(target, async input =>
-        {
-            string real = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
-            foreach ((string file, GuestFileInfo entry) in HostTree.Walk(real))
-                await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
-        }, cancellationToken).ConfigureAwait(false);
+        await PushAsync(target, input => SendTreeAsync(input, real, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Copies a file, or a folder and all below it, out of the guest. Devices and sockets are left out; so are set-user-ID bits. Links below the
-    /// folder are copied as they are, wherever they lead.
+    /// Copies a file, or a folder and all below it, out of the guest. Pipes, sockets and devices below a folder are left out; so are set-user-ID
+    /// bits. Links below the folder are copied as they are, wherever they lead.
     /// </summary>
-    /// <param name="source">Path in the guest.</param>
+    /// <param name="source">Path in the guest. With <c>/.</c> at the end it is what a folder has in it, and not the folder.</param>
     /// <param name="destination">Path on the host. Where a folder is there, the copy goes into it, under its own name, as with <c>cp</c>.</param>
     /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
     /// <exception cref="GuestAgentException">The guest refuses, names paths elsewhere on the host, or is gone.</exception>
@@ -126,13 +133,15 @@ public sealed class GuestFileSystem
     {
         ArgumentException.ThrowIfNullOrEmpty(destination);
         string name = GuestPath.NameOf(source), path = Path.GetFullPath(destination);
-        string target = Directory.Exists(path) && name.Length != 0 ? Path.Combine(path, name) : path;
+        string target = Directory.Exists(path) && name.Length != 0 && !GuestPath.IsContent(source) ? Path.Combine(path, name) : path;
         AgentPull pull = await PullAsync(source, AgentPull.Options.Recursive | AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
         using PulledTree tree = new(target);
         await UseAsync(pull, async () =>
         {
             while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
             {
+                if (piece.Entry is { Path.Length: 0, Kind: GuestFileKind.Other })
+                    throw new GuestAgentException($"The guest cannot send {source}: neither a file nor a folder");
                 if (piece.Entry is { } entry) tree.Begin(entry);
                 else tree.Append(piece.Bytes);
             }
@@ -159,6 +168,18 @@ public sealed class GuestFileSystem
         return input.SendAsync(AgentFrameType.Entry, bytes, bytes.Length, cancellationToken);
     }
 
+    // Folders once more at the end, innermost first: what came into them has changed their times.
+    private static async Task SendTreeAsync(AgentWriteStream input, string root, CancellationToken cancellationToken)
+    {
+        List<GuestFileInfo> folders = [];
+        foreach ((string file, GuestFileInfo entry) in HostTree.Walk(root))
+        {
+            await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
+            if (entry.Kind == GuestFileKind.Folder) folders.Add(entry);
+        }
+        foreach (GuestFileInfo folder in Enumerable.Reverse(folders)) await SendEntryAsync(input, folder, cancellationToken).ConfigureAwait(false);
+    }
+
     private static async Task SendFileAsync(AgentWriteStream input, string file, GuestFileInfo entry, CancellationToken cancellationToken)
     {
         await SendEntryAsync(input, entry, cancellationToken).ConfigureAwait(false);
@@ -172,13 +193,13 @@ public sealed class GuestFileSystem
     private async Task<AgentPull> PullAsync(string path, AgentPull.Options options, CancellationToken cancellationToken)
     {
         AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
-        return await AgentPull.StartAsync(connection, path, options).ConfigureAwait(false);
+        return await AgentPull.StartAsync(connection, path, options, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task PushAsync(string path, Func<AgentWriteStream, Task> send, CancellationToken cancellationToken)
     {
         AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
-        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Push, GuestPath.Encode(0, path)).ConfigureAwait(false);
+        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Push, GuestPath.Encode(0, path), cancellationToken).ConfigureAwait(false);
         try
         {
             await send(request.Input).ConfigureAwait(false);

@@ -21,7 +21,7 @@ public sealed class GuestProcessList
 {
     // Fixed by Linux for riscv64: USER_HZ and the page's size.
     private const long TicksPerSecond = 100, PageBytes = 4096;
-    private const int FixedLength = 48;
+    private const int FixedLength = 48, MostBytes = 64 << 20;
 
     private readonly Func<CancellationToken, Task<AgentConnection>> _connect;
 
@@ -32,11 +32,30 @@ public sealed class GuestProcessList
     public async Task<IReadOnlyList<GuestProcessInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
         AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
-        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Processes, default).ConfigureAwait(false);
+        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Processes, default, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            byte[] records = await ReadAsync(request.Output, cancellationToken).ConfigureAwait(false);
+            await request.FinishAsync("The guest's processes cannot be listed", cancellationToken).ConfigureAwait(false);
+            return Parse(records);
+        }
+        finally
+        {
+            request.Cancel(signal: 9);
+        }
+    }
+
+    // A guest may claim to have any number of processes.
+    private static async Task<byte[]> ReadAsync(Stream stream, CancellationToken cancellationToken)
+    {
         MemoryStream records = new();
-        await request.Output.CopyToAsync(records, cancellationToken).ConfigureAwait(false);
-        await request.FinishAsync("The guest's processes cannot be listed", cancellationToken).ConfigureAwait(false);
-        return Parse(records.ToArray());
+        byte[] buffer = new byte[32 << 10];
+        for (int count; (count = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+        {
+            records.Write(buffer, 0, count);
+            if (records.Length > MostBytes) throw new GuestAgentException($"The guest's list of processes is longer than {MostBytes} bytes.");
+        }
+        return records.ToArray();
     }
 
     /// <summary>Sends a signal to a process.</summary>
@@ -50,7 +69,7 @@ public sealed class GuestProcessList
         BinaryPrimitives.WriteInt32LittleEndian(payload, id);
         BinaryPrimitives.WriteInt32LittleEndian(payload.AsSpan(4), signal);
         AgentConnection connection = await _connect(cancellationToken).ConfigureAwait(false);
-        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Kill, payload).ConfigureAwait(false);
+        AgentRequest request = await AgentRequest.SendAsync(connection, AgentFrameType.Kill, payload, cancellationToken).ConfigureAwait(false);
         await request.FinishAsync($"Process {id} of the guest cannot be signalled", cancellationToken).ConfigureAwait(false);
     }
 

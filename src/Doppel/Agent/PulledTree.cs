@@ -13,7 +13,7 @@ internal sealed class PulledTree(string root) : IDisposable
     private const UnixFileMode Permissions = (UnixFileMode)0x1FF;
     private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    private readonly Dictionary<string, UnixFileMode> _folders = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, GuestFileInfo> _folders = new(StringComparer.Ordinal);
     private SafeFileHandle? _file;
     private GuestFileInfo? _entry;
     private string _path = "";
@@ -33,7 +33,7 @@ internal sealed class PulledTree(string root) : IDisposable
                 if (IsLink(_path) || File.Exists(_path)) throw new IOException($"{_path} is there already, and is no folder");
                 Directory.CreateDirectory(_path);
                 SetMode(_path, Owners);
-                _folders[entry.Path] = entry.Mode & Permissions;
+                _folders[entry.Path] = entry;
                 break;
             case GuestFileKind.Link:
                 RemoveFile(_path);
@@ -56,11 +56,16 @@ internal sealed class PulledTree(string root) : IDisposable
         _offset += bytes.Length;
     }
 
-    /// <summary>All has come: folders get their permissions.</summary>
+    /// <summary>All has come: folders, innermost first, get their permissions and times.</summary>
     internal void Complete()
     {
         FinishFile();
-        foreach ((string path, UnixFileMode mode) in _folders.Reverse()) SetMode(path.Length == 0 ? root : Path.Combine(root, path), mode);
+        foreach ((string path, GuestFileInfo folder) in _folders.Reverse())
+        {
+            string at = path.Length == 0 ? root : Path.Combine(root, path);
+            SetMode(at, folder.Mode & Permissions);
+            Directory.SetLastWriteTimeUtc(at, TimeOf(folder));
+        }
     }
 
     public void Dispose() => _file?.Dispose();
@@ -71,9 +76,11 @@ internal sealed class PulledTree(string root) : IDisposable
         _file.Dispose();
         _file = null;
         SetMode(_path, _entry!.Mode & Permissions);
-        long ticks = Math.Clamp(_entry.ModifiedNs / 100, 0, (DateTime.MaxValue - DateTime.UnixEpoch).Ticks);
-        File.SetLastWriteTimeUtc(_path, DateTime.UnixEpoch.AddTicks(ticks));
+        File.SetLastWriteTimeUtc(_path, TimeOf(_entry));
     }
+
+    private static DateTime TimeOf(GuestFileInfo entry) =>
+        DateTime.UnixEpoch.AddTicks(Math.Clamp(entry.ModifiedNs / 100, 0, (DateTime.MaxValue - DateTime.UnixEpoch).Ticks));
 
     private string PathOf(string path)
     {
@@ -81,7 +88,7 @@ internal sealed class PulledTree(string root) : IDisposable
         string[] parts = path.Split('/');
         string parent = parts.Length == 1 ? "" : string.Join('/', parts[..^1]);
         bool isSafe = !parts.Any(static p => p is "" or "." or "..") && !path.Contains('\0', StringComparison.Ordinal) && _folders.ContainsKey(parent);
-        return isSafe ? Path.Combine(root, path) : throw new GuestAgentException($"The guest names a path that leads out of what was asked for: {path}");
+        return isSafe ? Path.Combine(root, path) : throw new GuestAgentException($"The guest names a path that leads out of what was asked for: {GuestText.Printable(path)}");
     }
 
     private static void RemoveFile(string path)

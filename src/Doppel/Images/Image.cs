@@ -1,4 +1,7 @@
+using System.Text;
 using Doppel.Devices.Backends.Block.Qcow2;
+using Doppel.Host;
+using Doppel.Images.Archives;
 using Doppel.Shares;
 
 namespace Doppel.Images;
@@ -39,7 +42,7 @@ public sealed class Image
 
     /// <summary>
     /// The first disk of a machine whose changes to it are lost when it ends; null for an image without a root disk. For changes that stay, give the
-    /// machine an overlay of <see cref="CreateOverlay"/>.
+    /// machine an overlay of <see cref="CreateOverlay(string)"/>.
     /// </summary>
     public DiskConfig? ThrowawayDisk => DiskPath is { } path ? new DiskConfig(path) { Format = RawFormat, Snapshot = true } : null;
 
@@ -47,12 +50,24 @@ public sealed class Image
     /// <param name="path">Path of a file that is not there yet.</param>
     /// <returns>The disk.</returns>
     /// <exception cref="ImageException">The image has no root disk, or the file cannot be written.</exception>
-    public DiskConfig CreateOverlay(string path)
+    public DiskConfig CreateOverlay(string path) => CreateOverlay(path, basePath: null);
+
+    /// <summary>As the other method, with a name of its own for the root disk, by which the disk finds it whatever becomes of the image.</summary>
+    /// <param name="path">Path of a file that is not there yet.</param>
+    /// <param name="basePath">
+    /// Path, in the same folder, that becomes another name of the root disk's file (a hard link); no space is used. Where that cannot be, on another
+    /// file system for instance, and where it is null, the disk needs the image.
+    /// </param>
+    /// <returns>The disk.</returns>
+    /// <exception cref="ImageException">The image has no root disk, or the file cannot be written.</exception>
+    public DiskConfig CreateOverlay(string path, string? basePath)
     {
         if (DiskPath is null) throw new ImageException($"image {Manifest.Name} has no root disk");
         try
         {
-            Qcow2Image.CreateOverlay(path, DiskPath, RawFormat);
+            bool isLinked = basePath is not null && HostFileKind.TryLink(DiskPath, basePath);
+            // A relative name, so that the folder may be moved.
+            Qcow2Image.CreateOverlay(path, isLinked ? Path.GetFileName(basePath)! : DiskPath, RawFormat);
             return new DiskConfig(path) { Format = "qcow2" };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -97,7 +112,18 @@ public sealed class Image
     {
         var archives = new List<ReadOnlyMemory<byte>>();
         if (Manifest.GuestFiles != GuestFiles.Digest()) archives.Add(GuestFiles.ToInitrd());
+        if (Manifest.Environment.Count > 0) archives.Add(AgentDefaults());
         if (command is not null) archives.Add(command.ToInitrd());
         return archives;
+    }
+
+    // What the guest's agent gives the programs that it runs: user and folder, of which an image says nothing, and the variables.
+    private byte[] AgentDefaults()
+    {
+        string[] texts = ["", "", .. Manifest.Environment.OrderBy(static v => v.Key, StringComparer.Ordinal).Select(static v => $"{v.Key}={v.Value}")];
+        var archive = new CpioArchive();
+        archive.AddDirectory("doppel", 0x1C0);
+        archive.AddFile("doppel/defaults", Encoding.UTF8.GetBytes(string.Concat(texts.Select(static t => t + '\0'))), 0x180);
+        return archive.ToArray();
     }
 }

@@ -22,6 +22,8 @@ public sealed class HostileExecTests
         { "", [.. Frame(Data, 3, "no such stream"), .. Frame(Credit, 0, "too long"), .. Frame(0xFF, 9, ""), .. Header(Data, 1, 1, channel: 7), 0], "The guest's agent hung up.", 125 },
         { "a", [.. Frame(Data, 1, "a"), .. Frame(End, 1, ""), .. Frame(Data, 1, "behind the end")], "The guest's agent hung up.", 125 },
         { "", Frame(Result, 0, "\x02\0\0\0\x7b\0\0\0some detail"), "The guest cannot run true: some detail: error 123", 126 },
+        // An escape sequence, a line's end, and in UTF-8: a letter, the control character CSI, half of a character.
+        { "", Frame(Result, 0, "\x02\0\0\0\x0d\0\0\0\x1b[2J\n\xc3\xbc\xc2\x9b\xe2\x82"), "The guest cannot run true: ?[2J?ü????: permission denied", 126 },
     };
 
     [ToolTheory("cc")]

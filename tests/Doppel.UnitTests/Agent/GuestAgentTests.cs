@@ -65,11 +65,58 @@ public sealed class GuestAgentTests : IAsyncLifetime, IDisposable
         Assert.Contains("USER=root\n", text, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Exec_UnknownUser_IsRefused()
+    [Theory]
+    [InlineData("no-such-user", "no such user")]
+    [InlineData("root:no-such-group", "no such group")]
+    [InlineData("12x", "no such user")]
+    [InlineData("99999999999", "no such user")]
+    public async Task Exec_UnknownUser_IsRefused(string user, string reason)
     {
-        GuestAgentException error = await Assert.ThrowsAsync<GuestAgentException>(() => _agent.ExecAsync(new GuestExec("true") { User = "no-such-user" }));
-        Assert.Contains("no such user", error.Message, StringComparison.Ordinal);
+        GuestAgentException error = await Assert.ThrowsAsync<GuestAgentException>(() => _agent.ExecAsync(new GuestExec("true") { User = user }));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Exec_Detached_GoesOnWithoutTheAgent()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"doppel-detached-{Guid.NewGuid():N}");
+        GuestExec exec = new("sh", "-c", $"echo lost; cat; echo $$ >{file}.new; mv {file}.new {file}; exec sleep 1000") { Detached = true, Terminal = true, HasInput = true };
+        GuestExecResult result = await _agent.ExecAsync(exec);
+        Assert.Equal((0, "", ""), (result.ExitCode, result.OutputText, result.ErrorText));
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(20));
+        while (!File.Exists(file)) await Task.Delay(10, limit.Token);
+        await _program.Stream.DisposeAsync();
+        int pid = int.Parse(await File.ReadAllTextAsync(file), System.Globalization.CultureInfo.InvariantCulture);
+        File.Delete(file);
+        using System.Diagnostics.Process program = System.Diagnostics.Process.GetProcessById(pid);
+        Assert.Equal("sleep", program.ProcessName);
+        program.Kill();
+    }
+
+    [Fact]
+    public async Task Exec_BackgroundChildPrintsOn_EndsWithTheProgram()
+    {
+        GuestExecResult result = await _agent.ExecAsync(new GuestExec("sh", "-c", "yes & exit 4")).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(4, result.ExitCode);
+    }
+
+    [Theory]
+    [InlineData("whole line\n")]
+    [InlineData("no end of line")]
+    public async Task Exec_TerminalWhoseInputEnds_ReadsTheEnd(string typed)
+    {
+        await using GuestProcess cat = await _agent.StartAsync(new GuestExec("cat") { Terminal = true, HasInput = true });
+        await cat.StandardInput.WriteAsync(Encoding.ASCII.GetBytes(typed));
+        await cat.StandardInput.DisposeAsync();
+        Assert.Equal(0, (await cat.WaitAsync().WaitAsync(TimeSpan.FromSeconds(20))).ExitCode);
+    }
+
+    [Fact]
+    public async Task Exec_ThreeHundredAtOnce_AllRun()
+    {
+        GuestProcess[] all = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => _agent.StartAsync(new GuestExec("cat") { HasInput = true })));
+        foreach (GuestProcess process in all) await process.StandardInput.DisposeAsync();
+        Assert.All(await Task.WhenAll(all.Select(static p => p.WaitAsync())), static e => Assert.Equal(0, e.ExitCode));
     }
 
     [Fact]
@@ -155,6 +202,23 @@ public sealed class GuestAgentTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Processes_ListThatNobodyReads_IsHeldBack()
+    {
+        string[] arguments = ["sh", "-c", "echo; read line", new string('x', 4000)];
+        GuestProcess[] processes = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => _agent.StartAsync(new GuestExec(arguments) { HasInput = true })));
+        foreach (GuestProcess process in processes) await process.StandardOutput.ReadExactlyAsync(new byte[1]);
+        Assert.Equal(40, (await _agent.Processes.ListAsync()).Count(static p => p.CommandLine.Length > 4000));
+
+        using AgentProgram program = new();
+        AgentConnection connection = await AgentConnection.OpenAsync(program.Stream, CancellationToken.None);
+        CountingSink list = new();
+        await connection.SendAsync(connection.Open(list), AgentFrameType.Processes, 0, default);
+        await (await AgentRequest.SendAsync(connection, AgentFrameType.Ping, default)).Result;
+        Assert.InRange(list.Bytes, 1, AgentFrame.Window + (32 << 10));
+        foreach (GuestProcess process in processes) await process.DisposeAsync();
+    }
+
+    [Fact]
     public async Task Ping_TellsTheTime()
     {
         GuestClock first = await _agent.PingAsync(), second = await _agent.PingAsync();
@@ -176,6 +240,18 @@ public sealed class GuestAgentTests : IAsyncLifetime, IDisposable
         await line.DisposeAsync();
         await WaitUntilGoneAsync(pid);
         Assert.Equal("still\n", (await one.ExecAsync(new GuestExec("echo", "still"))).OutputText);
+    }
+
+    // Takes what comes, and grants nothing.
+    private sealed class CountingSink : IAgentSink
+    {
+        internal int Bytes { get; private set; }
+
+        public void OnFrame(AgentFrameType type, byte stream, ReadOnlySpan<byte> payload) => Bytes += payload.Length;
+
+        public void OnLost(Exception reason)
+        {
+        }
     }
 
     private async Task<(GuestAgent Agent, Stream Line)> RelayAsync()

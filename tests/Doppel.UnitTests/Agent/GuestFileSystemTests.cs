@@ -114,6 +114,43 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
         await Assert.ThrowsAsync<FileNotFoundException>(() => _agent.Files.CopyInAsync(_host["none"], _guest["x"]));
 
     [Fact]
+    public async Task Copy_OfWhatAFolderHasInIt_LeavesItsNameOut()
+    {
+        Directory.CreateDirectory(_host["site"]);
+        Directory.CreateDirectory(_guest["www"]);
+        _host.Write("site/page", "one");
+        await _agent.Files.CopyInAsync(_host["site/."], _guest["www"]);
+        Assert.Equal("one", await File.ReadAllTextAsync(_guest["www/page"]));
+        Directory.CreateDirectory(_host["back"]);
+        await _agent.Files.CopyOutAsync(_guest["www/."], _host["back"]);
+        Assert.Equal("one", await File.ReadAllTextAsync(_host["back/page"]));
+    }
+
+    [Fact]
+    public async Task Copy_OfAPipeItself_SaysThatItIsNoFile()
+    {
+        Tool.Run("mkfifo", _host["pipe"]);
+        IOException error = await Assert.ThrowsAsync<IOException>(() => _agent.Files.CopyInAsync(_host["pipe"], _guest["x"]));
+        Assert.Contains("neither a file nor a folder", error.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<GuestAgentException>(() => _agent.Files.CopyOutAsync("/dev/null", _host["null"]));
+        Assert.False(Path.Exists(_host["null"]));
+    }
+
+    [Fact]
+    public async Task List_GivenUp_LeavesNothingOpenInTheAgent()
+    {
+        MakeTree(_guest["tree"]);
+        for (int i = 0; i < 600; i++)
+        {
+            using CancellationTokenSource limit = new();
+            Task<IReadOnlyList<GuestFileInfo>> list = _agent.Files.ListAsync(_guest["tree"], limit.Token);
+            await limit.CancelAsync();
+            await list.ContinueWith(static _ => { }, TaskScheduler.Default);
+        }
+        Assert.Equal(GuestFileKind.Folder, (await _agent.Files.FindAsync(_guest.Path))!.Kind);
+    }
+
+    [Fact]
     public async Task CopyIn_PipesAndSockets_AreLeftOut()
     {
         Directory.CreateDirectory(_host["tree"]);
@@ -143,6 +180,8 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
         File.SetLastWriteTimeUtc(Path.Combine(root, "empty"), new DateTime(2001, 2, 3, 4, 5, 6, DateTimeKind.Utc));
         File.CreateSymbolicLink(Path.Combine(root, "lönk"), "no/such/place");
         for (int i = 0; i < 300; i++) File.WriteAllText(Path.Combine(root, "many", $"file with a rather long name {i}"), $"{i}");
+        Directory.SetLastWriteTimeUtc(Path.Combine(root, "deep", "deeper"), DateTime.UnixEpoch.AddDays(1));
+        Directory.SetLastWriteTimeUtc(Path.Combine(root, "deep"), DateTime.UnixEpoch.AddDays(2));
         Directory.SetLastWriteTimeUtc(root, DateTime.UnixEpoch);
         return root;
     }
@@ -154,7 +193,7 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
         StringBuilder text = new();
         foreach (FileSystemInfo file in new DirectoryInfo(root).EnumerateFileSystemInfos("*", SearchOption.AllDirectories).OrderBy(static f => f.FullName, StringComparer.Ordinal))
         {
-            string content = file is FileInfo { LinkTarget: null } plain ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(plain.FullName))) + plain.LastWriteTimeUtc.Ticks / 10_000_000 : file.LinkTarget ?? "";
+            string content = file is FileInfo { LinkTarget: null } plain ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(plain.FullName))) + plain.LastWriteTimeUtc.Ticks / 10_000_000 : file.LinkTarget ?? $"{file.LastWriteTimeUtc:s}";
             text.AppendLine($"{Path.GetRelativePath(root, file.FullName)} {file.UnixFileMode} {content}");
         }
         return text.ToString();

@@ -83,6 +83,68 @@ public sealed class HostileAgentTests(ITestOutputHelper output) : IDisposable
         await Assert.ThrowsAsync<GuestAgentException>(() => process.StandardOutput.ReadAsync(new byte[1]).AsTask());
     }
 
+    [Fact]
+    public async Task Failure_WithEscapeSequences_LeavesTheTerminalAlone()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        Task<GuestExecResult> exec = agent.ExecAsync(new GuestExec("x"));
+        await SendAsync(far, 1, AgentFrameType.Result, [2, 0, 0, 0, 13, 0, 0, 0, .. "a\u001b[2J\u009b\nü"u8]);
+        GuestAgentException error = await Assert.ThrowsAsync<GuestAgentException>(() => exec);
+        Assert.Equal("The guest cannot run x: a?[2J??ü: permission denied", error.Message);
+    }
+
+    [Fact]
+    public async Task Request_ToAnAgentThatTakesNothing_CanBeGivenUp()
+    {
+        (GuestAgent agent, _) = await FakeAsync();
+        using CancellationTokenSource limit = new();
+        GuestExec exec = new("x", new string('x', 60_000));
+        Task<GuestProcess>[] starts = [.. Enumerable.Range(0, 40).Select(_ => agent.StartAsync(exec, limit.Token))];
+        Assert.False(starts[^1].IsCompleted);
+        await limit.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starts[^1].WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
+    public async Task Processes_WithoutEnd_AreRefused()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        Task<IReadOnlyList<GuestProcessInfo>> list = agent.Processes.ListAsync();
+        Task flood = FloodAsync(far, 1, frames: 1100);
+        await Assert.ThrowsAsync<GuestAgentException>(() => list.WaitAsync(TimeSpan.FromSeconds(60)));
+        await far.DisposeAsync();
+        await flood;
+    }
+
+    [Fact]
+    public async Task Relay_ClientThatDoesNotReadAndGuestThatDoesNotStop_EndsThatClientOnly()
+    {
+        (GuestAgent agent, Stream far) = await FakeAsync();
+        (Stream client, Stream relayed) = StreamPair.Create();
+        Task relay = agent.RelayAsync(relayed);
+        await SendAsync(client, 7, AgentFrameType.Exec, new byte[64]);
+        Task flood = FloodAsync(far, await ReadChannelAsync(far), frames: 1200);
+        await relay.WaitAsync(TimeSpan.FromSeconds(60));
+        await flood;
+        Task<GuestClock> ping = agent.PingAsync();
+        await SendAsync(far, 2, AgentFrameType.Result, new byte[24]);
+        Assert.Equal(default, await ping);
+        await client.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Relay_MoreRequestsThanItTakes_AreRefused()
+    {
+        (GuestAgent agent, _) = await FakeAsync();
+        (Stream near, Stream relayed) = StreamPair.Create();
+        _ = agent.RelayAsync(relayed);
+        GuestAgent client = await GuestAgent.ConnectAsync(near);
+        GuestProcess[] processes = await Task.WhenAll(Enumerable.Range(0, 257).Select(_ => client.StartAsync(new GuestExec("x"))));
+        Task<GuestExit> first = await Task.WhenAny(processes.Select(static p => p.WaitAsync())).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(11, (await Assert.ThrowsAsync<GuestAgentException>(() => first)).ErrorNumber);
+        await near.DisposeAsync();
+    }
+
     public static TheoryData<string, (string Path, uint Mode, string Target)[]> Escapes => new()
     {
         { "parent", [("", Folder, ""), ("../evil", Plain, "")] },
@@ -148,7 +210,7 @@ public sealed class HostileAgentTests(ITestOutputHelper output) : IDisposable
     // Channels above those that the connection gives out. What would do something to the host that runs the agent is left out.
     private static (uint Channel, AgentFrameType Type, byte Stream, byte[] Payload) Garbage(Random random)
     {
-        AgentFrameType[] types = [AgentFrameType.Exec, AgentFrameType.Pull, AgentFrameType.Data, AgentFrameType.End, AgentFrameType.Credit, AgentFrameType.Entry,
+        AgentFrameType[] types = [AgentFrameType.Exec, AgentFrameType.Pull, AgentFrameType.Processes, AgentFrameType.Data, AgentFrameType.End, AgentFrameType.Credit, AgentFrameType.Entry,
             AgentFrameType.Signal, AgentFrameType.Resize, AgentFrameType.Cancel, AgentFrameType.Hello, AgentFrameType.Result, (AgentFrameType)0x77];
         byte[] payload = new byte[random.Next(3) == 0 ? random.Next(5000) : random.Next(40)];
         random.NextBytes(payload);
@@ -162,6 +224,26 @@ public sealed class HostileAgentTests(ITestOutputHelper output) : IDisposable
         byte[] head = new byte[32];
         BinaryPrimitives.WriteUInt32LittleEndian(head, mode);
         return [.. head, .. Encoding.UTF8.GetBytes(path), 0, .. Encoding.UTF8.GetBytes(target), 0];
+    }
+
+    // Bytes that nobody has granted, until the other end has had enough of them.
+    private static async Task FloodAsync(Stream far, uint channel, int frames)
+    {
+        try
+        {
+            for (int i = 0; i < frames; i++) await SendAsync(far, channel, AgentFrameType.Data, new byte[AgentFrame.MaxPayload]);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // It has.
+        }
+    }
+
+    private static async Task<uint> ReadChannelAsync(Stream far)
+    {
+        byte[] header = new byte[AgentFrame.HeaderLength];
+        await far.ReadExactlyAsync(header);
+        return AgentFrame.Read(header).Channel;
     }
 
     private static async Task<(GuestAgent Agent, Stream Far)> FakeAsync()
