@@ -33,37 +33,55 @@ internal static class BackgroundLaunch
         MemoryBytes = plan.Config.MemoryBytes,
         Engine = plan.Config.Engine,
         Arguments = [.. Environment.GetCommandLineArgs().Skip(1)],
+        Folder = Environment.CurrentDirectory,
         AutoRemove = request.AutoRemove || !request.Detach,
     };
 
-    /// <summary>Starts the process, waits until the machine runs, and prints its name.</summary>
+    /// <summary>Starts a new machine's process, waits until the machine runs, and prints its name. Nothing stays of one that does not start.</summary>
     internal static async Task<int> RunAsync(MachineFolder folder, CancellationToken cancellation)
     {
-        using Process child = Start(folder);
+        int status = ExitStatus.Failure;
+        try
+        {
+            status = await StartAsync(folder, Environment.GetCommandLineArgs(), Environment.CurrentDirectory, cancellation);
+            if (status == ExitStatus.Success) Console.WriteLine(folder.Name);
+            return status;
+        }
+        finally
+        {
+            if (status != ExitStatus.Success) folder.Delete();
+        }
+    }
+
+    /// <summary>Starts a machine that has ended, as it was started before.</summary>
+    /// <returns>0, or the status of the process, which has said why.</returns>
+    internal static Task<int> StartAgainAsync(MachineFolder folder, MachineRecord record, CancellationToken cancellation)
+    {
+        string own = Path.GetFullPath(Environment.GetCommandLineArgs()[0]);
+        string from = Directory.Exists(record.Folder) ? record.Folder : Environment.CurrentDirectory;
+        return StartAsync(folder, [own, .. record.Arguments], from, cancellation);
+    }
+
+    private static async Task<int> StartAsync(MachineFolder folder, string[] words, string from, CancellationToken cancellation)
+    {
+        using Process child = Start(folder, words, from);
         Task<string> errors = child.StandardError.ReadToEndAsync(cancellation);
         try
         {
-            if (await child.StandardOutput.ReadLineAsync(cancellation) == ReadyLine)
-            {
-                Console.WriteLine(folder.Name);
-                return ExitStatus.Success;
-            }
+            if (await child.StandardOutput.ReadLineAsync(cancellation) == ReadyLine) return ExitStatus.Success;
             await child.WaitForExitAsync(cancellation);
         }
         catch (OperationCanceledException)
         {
             child.Kill();
-            folder.Delete();
             throw;
         }
         Console.Error.Write(await errors);
-        folder.Delete();
         return child.ExitCode == 0 ? ExitStatus.Failure : child.ExitCode;
     }
 
-    private static Process Start(MachineFolder folder)
+    private static Process Start(MachineFolder folder, string[] words, string from)
     {
-        string[] words = Environment.GetCommandLineArgs();
         string program = Environment.ProcessPath ?? "dotnet";
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
         ProcessStartInfo start = new(program, isHost ? words : words[1..])
@@ -71,6 +89,7 @@ internal static class BackgroundLaunch
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            WorkingDirectory = from,
         };
         start.Environment[FolderVariable] = folder.Path;
         Process child = Process.Start(start) ?? throw new CliException($"{program} cannot be started");

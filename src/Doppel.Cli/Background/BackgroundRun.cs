@@ -19,8 +19,8 @@ internal static class BackgroundRun
         using StopSignals signals = new();
         using FileStream held = folder.TryLock() ?? throw new CliException($"{folder.Path} belongs to another process");
         folder.WriteState(new MachineState { Status = MachineStatus.Starting, Process = ProcessIdentity.Current });
-        using ConsoleHub console = new(new BoundedLog(folder.ConsoleLog));
-        using BoundedLog boot = new(folder.BootLog);
+        using ConsoleHub console = new(new BoundedLog(() => folder.ConsoleLog));
+        using BoundedLog boot = new(() => folder.BootLog);
         await using VirtualMachine machine = await VirtualMachine.StartAsync(plan.Config with { Log = Console.Error.WriteLine });
         BackgroundStreams streams = BackgroundStreams.Connect(machine, plan, request, (console, boot));
         using MachineHost host = MachineHost.Start(folder, held, machine, console, plan.Config.Time);

@@ -25,13 +25,15 @@ internal static class LogsCommand
         Argument<string> name = MachineArguments.One();
         Option<bool> follow = new("--follow", "-f") { Description = "Go on until the machine ends" };
         Option<bool> boot = new("--boot") { Description = "Show the serial port, where the kernel logs, in place of the console" };
+        Option<bool> host = new("--host") { Description = "Show what Doppel itself had to say of the machine, for instance of a disk that is full" };
         Option<int?> tail = new("--tail", "-n") { HelpName = "LINES", Description = "Begin this many lines before the end" };
         command.Arguments.Add(name);
-        foreach (Option option in (Option[])[follow, boot, tail]) command.Options.Add(option);
+        foreach (Option option in (Option[])[follow, boot, host, tail]) command.Options.Add(option);
         command.SetAction(async (result, cancellation) =>
         {
             MachineFolder folder = MachineRegistry.Open().Find(result.GetValue(name)!);
-            string path = result.GetValue(boot) ? folder.BootLog : folder.ConsoleLog;
+            if (result.GetValue(boot) && result.GetValue(host)) throw CliException.Usage("--boot and --host are two logs; take one of them");
+            string path = result.GetValue(boot) ? folder.BootLog : result.GetValue(host) ? folder.ProcessLog : folder.ConsoleLog;
             StandardStream output = new(1);
             long position = Show(path, result.GetValue(tail), output);
             if (result.GetValue(follow)) await FollowAsync(folder, (path, position), output, cancellation);
@@ -45,7 +47,7 @@ internal static class LogsCommand
     {
         byte[] all = [.. ReadFrom(path + ".1", 0), .. ReadFrom(path, 0)];
         long length = File.Exists(path) ? new FileInfo(path).Length : 0;
-        output.Write(all.AsSpan(lines is { } count ? StartOfLast(all, count) : 0));
+        output.Write(all.AsSpan(lines is { } count and >= 0 ? StartOfLast(all, count) : 0));
         return length;
     }
 

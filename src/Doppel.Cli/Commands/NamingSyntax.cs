@@ -7,18 +7,20 @@ namespace Doppel.Cli.Commands;
 internal sealed class NamingSyntax
 {
     private readonly Option<string?> _name = new("--name") { HelpName = "NAME", Description = "Name by which `doppel exec`, `stop` and the others find the machine" };
+    private readonly Option<bool> _replace = new("--replace") { Description = "With --name: remove a machine that has the name already, even if it runs" };
     private readonly Option<bool> _detach = new("--detach", "-d") { Description = "Run in the background and print the machine's name" };
     private readonly Option<bool> _remove = new("--rm") { Description = "With --detach: leave nothing once the machine has ended" };
     private readonly Option<bool> _terminal = new("--tty") { Description = "With --detach: give the guest command a terminal" };
     private readonly Option<bool> _interactive = new("--interactive", "-i") { Description = "With --detach: keep the guest command's input open for `doppel attach`" };
     private readonly Option<bool> _both = new("-it", "-ti") { Description = "Both of these" };
 
-    internal IReadOnlyList<Option> Options => [_name, _detach, _remove, _terminal, _interactive, _both];
+    internal IReadOnlyList<Option> Options => [_name, _replace, _detach, _remove, _terminal, _interactive, _both];
 
     /// <summary>Adds what was typed to a request.</summary>
     internal RunRequest Apply(RunRequest request, ParseResult result) => request with
     {
         Name = result.GetValue(_name),
+        Replace = result.GetValue(_replace),
         Detach = result.GetValue(_detach),
         AutoRemove = result.GetValue(_remove),
         Terminal = result.GetValue(_terminal) || result.GetValue(_both),

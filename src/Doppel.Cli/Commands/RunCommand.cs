@@ -72,12 +72,13 @@ internal static class RunCommand
         Image? image = needsImage ? await GetImageAsync(request.Image ?? ImageStore.DefaultImage, cancellation) : null;
         Terminals terminals = new(HostTerminal.IsTerminal(0), HostTerminal.IsTerminal(1));
         MachinePlan plan = MachinePlan.For(request with { CpuShare = request.CpuShare with { Group = OpenShares(request) } }, image, terminals);
-        if (request.Name is { } name && !MachineRegistry.IsName(name))
-            throw CliException.Usage($"--name {name}: not a name for a machine", "take letters, digits, - _ and ., at most 40, the first a letter or digit");
-        if (BackgroundLaunch.OwnFolder is { } own) return await BackgroundRun.RunAsync(plan.WithLastingRoot(image, own.RootDisk), request, own);
+        if (request.Name is { } name) MachineRegistry.CheckName("--name", name);
+        if (BackgroundLaunch.OwnFolder is { } own) return await BackgroundRun.RunAsync(plan.WithLastingRoot(image, own), request, own);
         if (!request.IsNamed) return await RunSession.RunAsync(plan, request, folder: null);
+        if (request is { Replace: true, Name: { } former } && MachineRegistry.Open().TryFind(former) is { } there)
+            await LifeCommands.RemoveAsync(there, force: true, cancellation);
         MachineFolder folder = MachineRegistry.Open().Create(BackgroundLaunch.Record(plan, request));
         return request.Detach ? await BackgroundLaunch.RunAsync(folder, cancellation)
-            : await RunSession.RunAsync(plan.WithLastingRoot(image, folder.RootDisk), request, folder);
+            : await RunSession.RunAsync(plan.WithLastingRoot(image, folder), request, folder);
     }
 }

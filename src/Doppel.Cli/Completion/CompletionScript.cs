@@ -18,11 +18,18 @@ internal static class CompletionScript
 
         """;
 
+    // Paths of the host, and names of machines, to which a path of the guest is added by hand.
+    private const string BashCopy = "compopt -o nospace -o filenames 2>/dev/null; " +
+        "COMPREPLY+=($(compgen -f -- \"$word\") $(compgen -S : -W \"$(_doppel_machines)\" -- \"$word\"))";
+
     private const string FishMachines = "(ls (set -q DOPPEL_STATE; and echo $DOPPEL_STATE; or begin; set -q XDG_STATE_HOME; and echo $XDG_STATE_HOME/doppel; " +
         "or echo ~/.local/state/doppel; end)/machines 2>/dev/null)";
 
     /// <summary>Name of arguments that are machines.</summary>
     internal const string MachineArgument = "MACHINE";
+
+    /// <summary>Names of arguments that are files, of the host or of a machine.</summary>
+    internal const string SourceArgument = "FROM", TargetArgument = "TO";
 
     internal static IReadOnlyList<string> Shells { get; } = ["bash", "zsh", "fish"];
 
@@ -46,7 +53,9 @@ internal static class CompletionScript
         }
         script.Append("  esac\n  case \"$path\" in\n");
         foreach (Command command in Descendants(root)) script.Append("    \"").Append(Key(command)).Append("\") words=\"").AppendJoin(' ', Words(command)).Append(TakesMachine(command) ? " $(_doppel_machines)" : "").Append("\" ;;\n");
-        return script.Append("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -F _doppel doppel ./doppel\n").ToString();
+        script.Append("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n  case \"$path\" in\n");
+        foreach (Command command in Descendants(root).Where(CopiesFiles)) script.Append("    \"").Append(Key(command)).Append("\") ").Append(BashCopy).Append(" ;;\n");
+        return script.Append("  esac\n}\ncomplete -F _doppel doppel ./doppel\n").ToString();
     }
 
     private static void AppendBashOption(StringBuilder script, Command command, Option option)
@@ -66,6 +75,7 @@ internal static class CompletionScript
             string condition = FishCondition(command);
             foreach (Command child in command.Subcommands) AppendFish(script, condition, $"-f -a {child.Name}", child.Description);
             foreach (string value in command.Arguments.SelectMany(static a => Labels(a.GetCompletions(CompletionContext.Empty)))) AppendFish(script, condition, $"-f -a {value}", null);
+            if (CopiesFiles(command)) AppendFish(script, condition, $"-a '{FishMachines}:'", null);
             if (TakesMachine(command)) AppendFish(script, condition, $"-f -a '{FishMachines}'", null);
             foreach (Option option in HelpPage.Options(command)) AppendFish(script, condition, FishOption(option), option.Description);
         }
@@ -110,6 +120,8 @@ internal static class CompletionScript
     }
 
     private static bool TakesMachine(Command command) => command.Arguments.Any(static a => a.Name == MachineArgument);
+
+    private static bool CopiesFiles(Command command) => command.Arguments.Any(static a => a.Name == SourceArgument);
 
     private static bool TakesFile(Option option) => option.HelpName?.Contains("FILE", StringComparison.Ordinal) ?? false;
 

@@ -9,16 +9,19 @@ internal sealed class BoundedLog : IDisposable
     private const long MostBytes = 16 << 20;
 
     private readonly Lock _gate = new();
-    private readonly string _path;
+    private readonly Func<string> _path;
     private readonly long _most;
     private FileStream _file;
     private bool _closed;
 
-    internal BoundedLog(string path, long most = MostBytes)
+    /// <summary>Opens a log, and goes on with what it holds.</summary>
+    /// <param name="path">Where it is now; asked again when it is full, because a machine may be renamed.</param>
+    /// <param name="most">Bytes that fill it.</param>
+    internal BoundedLog(Func<string> path, long most = MostBytes)
     {
         _path = path;
         _most = most;
-        _file = Open(path);
+        _file = Open(path());
     }
 
     /// <summary>Adds bytes. A disk that is full loses them; the machine goes on.</summary>
@@ -33,7 +36,7 @@ internal sealed class BoundedLog : IDisposable
                 _file.Write(bytes);
                 _file.Flush();
             }
-            catch (IOException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Nowhere to say it: this is the log.
             }
@@ -51,9 +54,12 @@ internal sealed class BoundedLog : IDisposable
 
     private void Turn()
     {
+        string path = _path();
+        File.Move(path, path + ".1", overwrite: true);
+        // If there can be no new one, what follows still has the old one to go to.
+        FileStream next = Open(path);
         _file.Dispose();
-        File.Move(_path, _path + ".1", overwrite: true);
-        _file = Open(_path);
+        _file = next;
     }
 
     private static FileStream Open(string path) => new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);

@@ -27,6 +27,7 @@ internal static class MachineClient
         catch (IOException e)
         {
             await stream.DisposeAsync();
+            await WaitUntilOverAsync(folder, cancellation);
             throw new CliException($"{folder.Name}: the machine ended meanwhile ({folder.ReadState().Describe(DateTimeOffset.UtcNow)})", e);
         }
         catch
@@ -51,6 +52,12 @@ internal static class MachineClient
         return await GuestAgent.ConnectAsync(stream, cancellation);
     }
 
+    // A process that is killed loses its socket a moment before the lock that says that it lives.
+    private static async Task WaitUntilOverAsync(MachineFolder folder, CancellationToken cancellation)
+    {
+        for (int attempt = 0; attempt < 40 && folder.Exists && !folder.ReadState().IsOver; attempt++) await Task.Delay(25, cancellation);
+    }
+
     private static NetworkStream Connect(MachineFolder folder)
     {
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -59,9 +66,10 @@ internal static class MachineClient
             socket.Connect(new UnixDomainSocketEndPoint(folder.ControlPath));
             return new NetworkStream(socket, ownsSocket: true);
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
             socket.Dispose();
+            if (e is ArgumentException) throw new CliException($"{folder.ControlPath}: too long for a socket", e);
             MachineState state = folder.ReadState();
             string how = state.IsOver ? "does not run" : "cannot be reached";
             throw new CliException($"machine {folder.Name} {how}: {state.Describe(DateTimeOffset.UtcNow)}", e);

@@ -14,8 +14,9 @@ namespace Doppel.Cli.Machines;
 /// boot.log        its serial port, where that is not the console
 /// process.log     what the process itself had to say
 /// root.qcow2      what it has changed of its image's root disk, where the image has one
+/// root.base       that root disk, by another name of the same file, so that it stays when the image is updated or removed
 /// </code>
-/// Thread contract: any thread and any process; only the machine's process writes, once it holds the lock.
+/// Thread contract: any thread and any process; only who holds the lock writes.
 /// </summary>
 internal sealed class MachineFolder(string path)
 {
@@ -23,7 +24,8 @@ internal sealed class MachineFolder(string path)
     private const int LongestSocketPath = 107;
     private const string GravePrefix = ".gone-";
 
-    internal string Path { get; } = path;
+    /// <summary>Where it is; another place once it was renamed.</summary>
+    internal string Path { get; private set; } = path;
 
     internal string Name => System.IO.Path.GetFileName(Path);
 
@@ -37,29 +39,58 @@ internal sealed class MachineFolder(string path)
 
     internal string RootDisk => File("root.qcow2");
 
+    internal string RootBase => File("root.base");
+
     private string LockPath => File("lock");
+
+    private string RecordPath => File("machine.json");
 
     /// <summary>Takes a name. Of several who want it, one gets it.</summary>
     /// <exception cref="CliException">The name is taken, or the folder's path is too long.</exception>
     internal static MachineFolder Create(string root, MachineRecord record)
     {
         MachineFolder folder = new(System.IO.Path.Combine(root, record.Name));
-        if (System.Text.Encoding.UTF8.GetByteCount(folder.ControlPath) > LongestSocketPath)
-        {
-            throw new CliException($"{folder.ControlPath}: too long for a socket",
-                $"take a shorter --name, or set {MachineRegistry.StateVariable} to a folder with a shorter path");
-        }
+        folder.ThrowIfTooLong();
         CreatePrivate(folder.Path);
+        // Written under another name first: a disk that is full leaves no machine of which nothing is known.
+        string draft = folder.File($"machine.json.{Guid.NewGuid():N}");
         try
         {
-            using FileStream file = new(folder.File("machine.json"), FileMode.CreateNew, FileAccess.Write);
-            WriteJson(file, record.WriteTo);
+            using (FileStream file = new(draft, FileMode.CreateNew, FileAccess.Write)) WriteJson(file, record.WriteTo);
+            System.IO.File.Move(draft, folder.RecordPath);
         }
-        catch (IOException) when (System.IO.File.Exists(folder.File("machine.json")))
+        catch (IOException) when (System.IO.File.Exists(folder.RecordPath))
         {
-            throw new CliException($"there is a machine {record.Name} already", $"take another --name, or remove it with `doppel rm {record.Name}`");
+            System.IO.File.Delete(draft);
+            throw Taken(record.Name);
+        }
+        catch (IOException)
+        {
+            System.IO.File.Delete(draft);
+            folder.DeleteIfEmpty();
+            throw;
         }
         return folder;
+    }
+
+    /// <summary>
+    /// Gives the machine another name. Only who holds the lock may, because the machine's process writes by the name.
+    /// </summary>
+    /// <exception cref="CliException">The name is taken, or the folder's path would be too long.</exception>
+    internal void Rename(string name)
+    {
+        MachineFolder target = new(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, name));
+        target.ThrowIfTooLong();
+        try
+        {
+            Directory.Move(Path, target.Path);
+        }
+        catch (IOException) when (Directory.Exists(target.Path))
+        {
+            throw Taken(name);
+        }
+        Path = target.Path;
+        if (ReadRecord() is { } record) Replace("machine.json", record.WriteTo);
     }
 
     /// <summary>Makes a folder that nobody else may look into.</summary>
@@ -88,10 +119,10 @@ internal sealed class MachineFolder(string path)
     }
 
     /// <summary>True if there is such a machine.</summary>
-    internal bool Exists => System.IO.File.Exists(File("machine.json"));
+    internal bool Exists => System.IO.File.Exists(RecordPath);
 
-    /// <summary>What it was started as, or null if there is no such machine.</summary>
-    internal MachineRecord? ReadRecord() => ReadJson("machine.json", MachineRecord.Read);
+    /// <summary>What it was started as, or null if there is no such machine, or nobody knows any more.</summary>
+    internal MachineRecord? ReadRecord() => ReadJson("machine.json", MachineRecord.Read) is { } record ? record with { Name = Name } : null;
 
     /// <summary>How it is, a process that died without a word included.</summary>
     internal MachineState ReadState()
@@ -110,13 +141,24 @@ internal sealed class MachineFolder(string path)
         return state with { Status = MachineStatus.Dead, ExitCode = ExitStatus.FromSignal(9), Reason = reason };
     }
 
-    /// <summary>Writes how it is; only by the machine's process.</summary>
-    internal void WriteState(MachineState state)
+    /// <summary>The last line that the machine's process itself had to say; null if there is none.</summary>
+    internal string? LastMessage
     {
-        string next = File("state.json.new");
-        using (FileStream file = new(next, FileMode.Create, FileAccess.Write)) WriteJson(file, state.WriteTo);
-        System.IO.File.Move(next, File("state.json"), overwrite: true);
+        get
+        {
+            try
+            {
+                return System.IO.File.ReadLines(ProcessLog).LastOrDefault(static line => line.Length != 0);
+            }
+            catch (IOException)
+            {
+                return null;
+            }
+        }
     }
+
+    /// <summary>Writes how it is; only by the machine's process.</summary>
+    internal void WriteState(MachineState state) => Replace("state.json", state.WriteTo);
 
     /// <summary>Removes all of it. The name is free when this begins, so a half-removed machine is never seen.</summary>
     internal void Delete()
@@ -149,6 +191,35 @@ internal sealed class MachineFolder(string path)
         {
             // Another process removes it at the same time.
         }
+    }
+
+    private static CliException Taken(string name) =>
+        new($"there is a machine {name} already", $"take another name, or remove that one with `doppel rm {name}`");
+
+    private void ThrowIfTooLong()
+    {
+        if (System.Text.Encoding.UTF8.GetByteCount(ControlPath) <= LongestSocketPath) return;
+        throw new CliException($"{ControlPath}: too long for a socket",
+            $"take a shorter name, or set {MachineRegistry.StateVariable} to a folder with a shorter path");
+    }
+
+    private void DeleteIfEmpty()
+    {
+        try
+        {
+            Directory.Delete(Path);
+        }
+        catch (IOException)
+        {
+            // Somebody else has made a machine of it.
+        }
+    }
+
+    private void Replace(string name, Action<Utf8JsonWriter> write)
+    {
+        string next = File(name + ".new");
+        using (FileStream file = new(next, FileMode.Create, FileAccess.Write)) WriteJson(file, write);
+        System.IO.File.Move(next, File(name), overwrite: true);
     }
 
     private string File(string name) => System.IO.Path.Combine(Path, name);

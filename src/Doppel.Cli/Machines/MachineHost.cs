@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Doppel.Agent;
+using Doppel.Cli.Output;
 using Doppel.Host;
 
 namespace Doppel.Cli.Machines;
@@ -68,7 +69,7 @@ internal sealed class MachineHost : IDisposable
     /// <summary>Writes how the machine has ended. Clients who wait for that are answered.</summary>
     internal void Finish(int exitCode, string reason)
     {
-        Save(_state with { Status = MachineStatus.Exited, Finished = DateTimeOffset.UtcNow, ExitCode = exitCode, Reason = reason });
+        TrySave(_state with { Status = MachineStatus.Exited, Finished = DateTimeOffset.UtcNow, ExitCode = exitCode, Reason = reason });
         _ended.TrySetResult();
         Task[] clients;
         lock (_gate) clients = [.. _clients];
@@ -88,6 +89,19 @@ internal sealed class MachineHost : IDisposable
         {
             _state = state;
             _folder.WriteState(state);
+        }
+    }
+
+    // What is not written is not seen by others; that the disk is full is no reason to lose the machine.
+    private void TrySave(MachineState state)
+    {
+        try
+        {
+            Save(state);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"doppel: the state of {_folder.Name} cannot be written: {e.Message}");
         }
     }
 
@@ -124,7 +138,7 @@ internal sealed class MachineHost : IDisposable
         {
             // The client has gone.
         }
-        catch (Exception e) when (e is GuestAgentException or VirtualMachineException or OperationCanceledException)
+        catch (Exception e) when (e is GuestAgentException or VirtualMachineException or OperationCanceledException or CliException)
         {
             await AnswerAsync(stream, $"error {e.Message.ReplaceLineEndings(" ")}").ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -142,6 +156,9 @@ internal sealed class MachineHost : IDisposable
         "balloon" => BalloonAsync(stream, words),
         "publish" => PublishAsync(stream, words),
         "unpublish" => UnpublishAsync(stream, words),
+        "rename" when words.Length == 1 => RenameAsync(stream, words[0]),
+        "off" => PowerOffAsync(stream),
+        "usage" => UsageAsync(stream),
         _ => AnswerAsync(stream, $"error this Doppel does not know {verb}"),
     };
 
@@ -224,11 +241,23 @@ internal sealed class MachineHost : IDisposable
         }
         await (pause ? _machine.PauseAsync() : _machine.ResumeAsync());
         if (!pause) await SetClockAsync();
+        Note(wanted);
+        await AnswerAsync(stream, "ok");
+    }
+
+    // A guest that is asked for something must run.
+    private async Task ResumeAsync()
+    {
+        await _machine.ResumeAsync();
+        if (_state.Status == MachineStatus.Paused) Note(MachineStatus.Running);
+    }
+
+    private void Note(MachineStatus status)
+    {
         lock (_gate)
         {
-            if (!_state.IsOver) Save(_state with { Status = wanted });
+            if (!_state.IsOver) TrySave(_state with { Status = status });
         }
-        await AnswerAsync(stream, "ok");
     }
 
     // The guest's time of day has stood still. A guest that has no agent, or does not answer soon, keeps its own.
@@ -254,7 +283,7 @@ internal sealed class MachineHost : IDisposable
         StopReason = "stopped";
         try
         {
-            await _machine.ResumeAsync();
+            await ResumeAsync();
             await _machine.Agent.PowerAsync(GuestPower.PowerOff, patience.Token);
             await _machine.WaitForExitAsync(patience.Token);
         }
@@ -266,6 +295,30 @@ internal sealed class MachineHost : IDisposable
         await _ended.Task;
         await AnswerAsync(stream, "ok");
     }
+
+    // The power button: the guest is asked, and nobody waits.
+    private async Task PowerOffAsync(NetworkStream stream)
+    {
+        StopReason = "asked to switch off";
+        await ResumeAsync();
+        if (!await IsAgentReadyAsync()) throw new GuestAgentException("its guest has not booted, or carries no agent that could be asked");
+        await _machine.Agent.PowerAsync(GuestPower.PowerOff);
+        await AnswerAsync(stream, "ok");
+    }
+
+    private Task RenameAsync(NetworkStream stream, string name)
+    {
+        lock (_gate)
+        {
+            if (_state.IsOver) throw new CliException("the machine has ended meanwhile");
+            if (!MachineRegistry.IsName(name)) throw new CliException($"{name} is no name for a machine");
+            _folder.Rename(name);
+        }
+        return AnswerAsync(stream, "ok");
+    }
+
+    private async Task UsageAsync(NetworkStream stream) =>
+        await AnswerAsync(stream, "ok " + MachineUsage.Describe(_machine.GetStatistics(), _machine.Memory.TotalBytes, await _machine.Memory.MeasureHostBytesAsync()));
 
     private async Task KillAsync(NetworkStream stream)
     {

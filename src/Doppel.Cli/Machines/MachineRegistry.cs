@@ -56,12 +56,14 @@ internal sealed class MachineRegistry
     /// <exception cref="CliException">There is none; the hint names those there are.</exception>
     internal MachineFolder Find(string name)
     {
-        MachineFolder folder = new(Path.Combine(Root, name));
-        if (IsName(name) && folder.Exists) return folder;
+        if (TryFind(name) is { } folder) return folder;
         string[] names = [.. List().Select(static m => m.Name)];
         string hint = names.Length == 0 ? "start one with `doppel run -d --name NAME`" : $"there are: {string.Join(", ", names)}";
         throw new CliException($"there is no machine {name}", hint);
     }
+
+    /// <summary>The machine of a name, or null if there is none.</summary>
+    internal MachineFolder? TryFind(string name) => IsName(name) && new MachineFolder(Path.Combine(Root, name)) is { Exists: true } folder ? folder : null;
 
     /// <summary>Takes the record's name, or, where it has none, one that is free.</summary>
     internal MachineFolder Create(MachineRecord record)
@@ -79,6 +81,11 @@ internal sealed class MachineRegistry
     /// <summary>True if a text may name a machine: letters, digits, <c>.</c>, <c>_</c> and <c>-</c>, the first a letter or digit.</summary>
     internal static bool IsName(string text) => text.Length is > 0 and <= LongestName && char.IsAsciiLetterOrDigit(text[0])
         && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-');
+
+    /// <summary>The text, if it may name a machine.</summary>
+    /// <exception cref="CliException">It may not; the message says what may.</exception>
+    internal static string CheckName(string what, string name) => IsName(name) ? name
+        : throw CliException.Usage($"{what} {name}: not a name for a machine", "take letters, digits, - _ and ., at most 40, the first a letter or digit");
 
     private static string Pick(string[] words) => words[RandomNumberGenerator.GetInt32(words.Length)];
 }

@@ -33,6 +33,9 @@ internal sealed record MachineRecord
     /// <summary>The whole command line that started it.</summary>
     internal IReadOnlyList<string> Arguments { get; init; } = [];
 
+    /// <summary>Folder of the host that it was started in, from which paths in <see cref="Arguments"/> begin.</summary>
+    internal string Folder { get; init; } = "";
+
     /// <summary>True if nothing of it stays once it has ended.</summary>
     internal bool AutoRemove { get; init; }
 
@@ -51,6 +54,7 @@ internal sealed record MachineRecord
         json.WriteNumber("memoryBytes", MemoryBytes);
         json.WriteString("engine", Engine);
         WriteList(json, "arguments", Arguments);
+        json.WriteString("startedIn", Folder);
         json.WriteBoolean("autoRemove", AutoRemove);
     }
 
@@ -67,6 +71,7 @@ internal sealed record MachineRecord
         MemoryBytes = json.GetProperty("memoryBytes").GetUInt64(),
         Engine = json.GetProperty("engine").GetString()!,
         Arguments = ReadList(json, "arguments"),
+        Folder = json.TryGetProperty("startedIn", out JsonElement folder) ? folder.GetString()! : "",
         AutoRemove = json.GetProperty("autoRemove").GetBoolean(),
     };
 

@@ -1,3 +1,4 @@
+using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Images;
 
@@ -29,8 +30,8 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
     private const string RebootOnPanic = "panic=-1";
 
     /// <summary>The same machine with a root disk that keeps what is written, in the place of the one that does not; for an image without one, the same.</summary>
-    internal MachinePlan WithLastingRoot(Image? image, string path)
-        => image?.DiskPath is null ? this : this with { Config = Config with { Disks = [image.CreateOverlay(path), .. Config.Disks.Skip(1)] } };
+    internal MachinePlan WithLastingRoot(Image? image, MachineFolder folder)
+        => image?.DiskPath is null ? this : this with { Config = Config with { Disks = [LastingRoot(image, folder), .. Config.Disks.Skip(1)] } };
 
     internal bool IsCommand => IsCommandMode(Mode);
 
@@ -77,6 +78,10 @@ internal sealed record MachinePlan(VirtualMachineConfig Config, RunMode Mode)
         IReadOnlyList<string> problems = VirtualMachineConfigValidator.Validate(config);
         return problems.Count == 0 ? new(config, mode) : throw CliException.Usage(string.Join("\n        ", problems));
     }
+
+    // A machine that is started again has its disk already.
+    private static DiskConfig LastingRoot(Image image, MachineFolder folder)
+        => File.Exists(folder.RootDisk) ? new DiskConfig(folder.RootDisk) { Format = "qcow2" } : image.CreateOverlay(folder.RootDisk, folder.RootBase);
 
     private static bool IsCommandMode(RunMode mode) => mode is RunMode.TerminalCommand or RunMode.PipedCommand;
 

@@ -61,6 +61,9 @@ internal sealed record RunRequest
     /// <summary>The machine's name; null if it has none, or gets a random one because it is detached.</summary>
     internal string? Name { get; init; }
 
+    /// <summary>A machine that has the name already is removed first.</summary>
+    internal bool Replace { get; init; }
+
     /// <summary>The machine runs in the background, and outlives the command.</summary>
     internal bool Detach { get; init; }
 

@@ -9,7 +9,7 @@ namespace Doppel.Cli.Syntax;
 internal sealed record TrailingCommand(string[] Own, string[]? Guest)
 {
     /// <summary>Options of <c>exec</c> that take a word, so that the machine's name can be told from it.</summary>
-    internal static IReadOnlyList<string> ExecOptionsWithValue { get; } = ["--user", "-u", "--workdir", "-w", "--env", "-e"];
+    internal static IReadOnlyList<string> ExecOptionsWithValue { get; } = ["--user", "-u", "--workdir", "-w", "--env", "-e", "--env-file"];
 
     /// <summary>Options of <c>run</c> that take no word, so that the image can be told from the words of all others.</summary>
     internal static IReadOnlyList<string> RunFlags { get; } =

@@ -33,6 +33,11 @@ public sealed class RecipeTests
         CliResult run = await DoppelCli.RunAsync("run", "recipe-test", "--", "sh", "-c",
             "python3 /srv/app/link; cat /srv/address; stat -c '%U %a' /usr/local/bin/main.py /usr/local/bin; readlink /bin; expr $(df --output=size -m / | tail -1) / 4600");
         Assert.Equal("good day one two\n10.0.2.15\nroot 755\nroot 755\nusr/bin\n1\n", run.OutputText);
+        await using (MachineShed shed = new())
+        {
+            await shed.DoAsync("run", "-d", "--name", "app", "recipe-test");
+            Assert.Equal("good day 81\n", await shed.DoAsync("exec", "-e", "PORT=81", "app", "--", "sh", "-c", "echo $GREETING $PORT"));
+        }
         Assert.Equal(0, (await Tool.RunAsync("e2fsck", "-fn", await DiskAsync("recipe-test"))).Status);
         CliResult again = await DoppelCli.RunAsync("image", "build", "-f", file, "--name", "recipe-test");
         Assert.EndsWith(", up to date\n", again.OutputText, StringComparison.Ordinal);

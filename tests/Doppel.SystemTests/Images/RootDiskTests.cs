@@ -72,7 +72,12 @@ public sealed class RootDiskTests
         await shed.DoAsync("exec", "a", "--", "sh", "-c", "echo mine >/srv/mark && sync");
         Assert.Equal("mine\n", await shed.DoAsync("exec", "a", "--", "cat", "/srv/mark"));
         Assert.True(new FileInfo(shed.File("machines/a/root.qcow2")).Length > 0);
-        await shed.DoAsync("rm", "-f", "a");
+        // As after a crash of the host, and under another name.
+        await shed.DoAsync("kill", "a");
+        await shed.DoAsync("rename", "a", "b");
+        await shed.DoAsync("start", "b");
+        Assert.Equal("mine\n", await shed.DoAsync("exec", "b", "--", "cat", "/srv/mark"));
+        await shed.DoAsync("rm", "-f", "b");
         Assert.Equal($"{DoppelCli.RootImage}: sound\n", await shed.DoAsync("image", "check", DoppelCli.RootImage));
     }
 

@@ -21,7 +21,9 @@ public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<Runn
         { ["shared", "--", "printf", "[%s]", "", "two words", "--", "-x"], 0 },
         { ["-u", "1000:1001", "shared", "--", "id"], 0 },
         { ["--user=daemon", "shared", "--", "id", "-u"], 0 },
+        { ["-u", "nobody:tty", "shared", "--", "id", "-G"], 0 },
         { ["-u", "nobody-of-that-name", "shared", "--", "true"], 0 },
+        { ["-u", "nobody:no-such-group", "shared", "--", "true"], 0 },
         { ["-w", "/no/such/folder", "shared", "--", "true"], 0 },
         { ["-e", "A=1", "--env", "B=two words", "-e", "C=", "--env=A=x=y", "shared", "--", "sh", "-c", "echo \"$A|$B|${C-unset}|$HOME\""], 0 },
         { ["shared", "--", "no-such-command"], 0 },
@@ -55,6 +57,9 @@ public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<Runn
         { ["-u", "1", "-u", "2", "shared", "--", "true"] },
         { ["-i", "true", "shared", "--", "true"] },
         { ["--tty=false", "shared", "--", "tty"] },
+        { ["-e", "HOME", "shared", "--", "sh", "-c", "echo $HOME"] },
+        { ["-d", "shared", "--", "true"] },
+        { ["-d", "shared", "--", "no-such-command"] },
     };
 
     [ToolTheory("apt-get", "cc")]

@@ -49,6 +49,8 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
         Assert.Equal((127, 126), (missing.Status, folder.Status));
         Assert.Contains("no-such-command", missing.ErrorText, StringComparison.Ordinal);
         Assert.Equal(125, (await _shed.RunAsync("exec", "no-such-machine", "--", "true")).Status);
+        CliResult lost = await _shed.RunAsync("exec", "-w", "/no/such/folder", RunningMachine.Name, "--", "true");
+        Assert.Equal((127, "doppel: shared: The guest cannot run true: /no/such/folder: no such file or directory\n"), (lost.Status, lost.ErrorText));
     }
 
     [ToolFact("apt-get")]
@@ -90,10 +92,9 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
         await tmux.KeyAsync("C-p");
         await tmux.KeyAsync("C-q");
         await tmux.WaitForAsync("doppel: detached", s_patience);
-        // What is typed before the terminal is as it was is nobody's.
-        await tmux.WaitForLineAsync("host>", s_patience);
-        await tmux.TypeLineAsync("echo back");
-        await tmux.WaitForLineAsync("back", s_patience);
+        // The prompt may come before or behind the echo of what is typed.
+        await tmux.TypeLineAsync("echo back$((6 * 8))");
+        await tmux.WaitForAsync("back48", s_patience);
         Assert.Contains("42", await _shed.DoAsync("logs", RunningMachine.Name), StringComparison.Ordinal);
     }
 
@@ -110,6 +111,69 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
         await _shed.DoAsync("cp", "shared:/tmp/tree", _shed.File("back"));
         Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(source, "below", "data")), await File.ReadAllBytesAsync(_shed.File("back/below/data")));
         Assert.Equal("below/data", new FileInfo(_shed.File("back/link")).LinkTarget);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Exec_Detached_GoesOnBehindTheCommand()
+    {
+        Assert.Equal("", await _shed.DoAsync("exec", "-d", RunningMachine.Name, "--", "sh", "-c", "echo lost; mkfifo /tmp/gate; read line </tmp/gate; echo $line >/tmp/behind; echo >/tmp/gate"));
+        Assert.Equal("done\n", await _shed.DoAsync("exec", RunningMachine.Name, "--", "sh", "-c", "until [ -p /tmp/gate ]; do usleep 1000; done; echo done >/tmp/gate; read line </tmp/gate; cat /tmp/behind"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Exec_AgentKilledInTheGuest_IsBackSoon()
+    {
+        CliResult killed = await ExecAsync("sh", "-c", "kill -9 $PPID; sleep 10");
+        Assert.Equal((125, "doppel: shared: The guest's agent hung up.\n"), (killed.Status, killed.ErrorText));
+        Assert.Equal("back\n", (await ExecAsync("echo", "back")).OutputText);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Exec_InputThatCannotBeRead_IsAtItsEnd()
+    {
+        string exec = Command($"exec -i {RunningMachine.Name} -- sh -c 'cat; echo end'");
+        Assert.Equal((0, "end\n"), await Tool.RunAsync("bash", "-c", exec + " 0>/dev/null"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Exec_ErrorsThatNobodyReads_EndItAsOfABrokenPipe()
+    {
+        string exec = Command($"exec {RunningMachine.Name} -- sh -c 'while :; do echo y >&2; sleep 0.1; done'");
+        Assert.Equal((141, ""), await Tool.RunAsync("timeout", "30", "bash", "-c", $"{{ {exec}; }} 2> >(head -n 1 >/dev/null)"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Top_ListsTheGuestsProcesses()
+    {
+        string[] lines = (await _shed.DoAsync("top", RunningMachine.Name)).Split('\n');
+        Assert.Matches(@"^PID +PPID +UID +STATE +TIME +MEMORY +COMMAND$", lines[0]);
+        Assert.Matches(@"^1 +0 +0 +S +\d+:\d\d\.\d\d +[\d.]+ [KM]iB +.*init", lines[1]);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Stats_Once_TellsWhatTheMachineUses()
+    {
+        using JsonDocument stats = JsonDocument.Parse(await _shed.DoAsync("stats", "--no-stream", "--json", RunningMachine.Name));
+        JsonElement one = Assert.Single(stats.RootElement.EnumerateArray());
+        Assert.Equal(RunningMachine.Name, one.GetProperty("name").GetString());
+        Assert.True(one.GetProperty("processorSeconds").GetDouble() > 0);
+        Assert.InRange(one.GetProperty("hostMemoryBytes").GetUInt64(), 1UL << 20, one.GetProperty("memoryBytes").GetUInt64());
+        Assert.Contains("of 512 MiB", await _shed.DoAsync("stats", "--no-stream"), StringComparison.Ordinal);
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Cp_TarArchive_GoesInAndComesBack()
+    {
+        string source = Directory.CreateDirectory(_shed.File("packed/below")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(source, "f"), "in a tar");
+        Assert.Equal((0, ""), await Tool.RunAsync("tar", "-c", "-C", _shed.State, "-f", _shed.File("in.tar"), "packed"));
+        await _shed.DoAsync("exec", RunningMachine.Name, "--", "mkdir", "-p", "/tmp/unpacked");
+        CliResult packed = await _shed.RunAsync(["cp", "-", "shared:/tmp/unpacked"], await File.ReadAllBytesAsync(_shed.File("in.tar")));
+        Assert.True(packed.Status == 0, packed.ErrorText);
+        CliResult back = await _shed.RunAsync("cp", "shared:/tmp/unpacked/packed", "-");
+        await File.WriteAllBytesAsync(_shed.File("back.tar"), back.Output);
+        Assert.Equal((0, "in a tar"), await Tool.RunAsync("tar", "-x", "-O", "-f", _shed.File("back.tar"), "packed/below/f"));
+        Assert.Equal(2, (await _shed.RunAsync("cp", "-", "-")).Status);
     }
 
     [ToolFact("apt-get")]

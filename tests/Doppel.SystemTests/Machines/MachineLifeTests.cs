@@ -70,6 +70,62 @@ public sealed class MachineLifeTests : IAsyncLifetime
     }
 
     [ToolFact("apt-get")]
+    public async Task Kill_WithTerm_IsThePowerButton()
+    {
+        await _shed.StartAsync("web");
+        await _shed.DoAsync("kill", "-s", "SIGTERM", "web");
+        Assert.Equal("0\n", await _shed.DoAsync("wait", "web"));
+        Assert.Equal("asked to switch off", Text(await _shed.LookAsync("web"), "reason"));
+        Assert.Equal(2, (await _shed.RunAsync("kill", "-s", "HUP", "web")).Status);
+        Assert.Equal(125, (await _shed.RunAsync("kill", "web")).Status);
+        Assert.Equal("web\n", await _shed.DoAsync("stop", "web"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Start_AfterTheEnd_RunsTheSameOnceMore()
+    {
+        await File.WriteAllTextAsync(_shed.File("f"), "shared");
+        await _shed.StartAsync("job", "--share", $"{_shed.State}:/mnt", "--", "sh", "-c", "echo run >>/mnt/f; cat /mnt/f");
+        await _shed.DoAsync("wait", "job");
+        Assert.Equal("job\n", await _shed.DoAsync("start", "-a"));
+        await _shed.DoAsync("wait", "job");
+        Assert.Equal("sharedrun\nsharedrun\nrun\n", await _shed.DoAsync("logs", "job"));
+        await _shed.DoAsync("rename", "job", "work");
+        Assert.Equal("work exited 0\n", await _shed.DoAsync("inspect", "-f", "{{.name}} {{.status}} {{.exitCode}}", "work"));
+        Assert.Equal("work\n", await _shed.DoAsync("restart", "work"));
+        await _shed.DoAsync("rm", "-f", "-a");
+        Assert.Equal("", await _shed.DoAsync("ps", "-a", "-q"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Start_ThatFails_LeavesTheMachine()
+    {
+        await File.WriteAllBytesAsync(_shed.File("disk"), new byte[1 << 20]);
+        await _shed.StartAsync("job", "--disk", _shed.File("disk"), "--", "true");
+        await _shed.DoAsync("wait", "job");
+        File.Delete(_shed.File("disk"));
+        CliResult failed = await _shed.RunAsync("start", "job");
+        Assert.Equal(125, failed.Status);
+        Assert.Contains("machine job did not start", failed.ErrorText, StringComparison.Ordinal);
+        Assert.Equal("job\n", await _shed.DoAsync("ps", "-a", "-q"));
+    }
+
+    [ToolFact("apt-get")]
+    public async Task Rename_WhileItRuns_IsReachedByTheNewName()
+    {
+        await _shed.StartAsync("web");
+        await _shed.StartAsync("db");
+        Assert.Equal(125, (await _shed.RunAsync("rename", "web", "db")).Status);
+        await _shed.DoAsync("rename", "web", "site");
+        Assert.Equal("hello\n", await _shed.DoAsync("exec", "site", "--", "echo", "hello"));
+        Assert.Equal("db\nsite\n", await _shed.DoAsync("ps", "-q"));
+        Assert.Equal("site\n", await _shed.DoAsync("ps", "-q", "--filter", "name=it"));
+        Assert.Equal("db\nsite\n", await _shed.DoAsync("stop", "-a"));
+        Assert.Equal("exited", Text(await _shed.LookAsync("site"), "status"));
+        await _shed.StartAsync("db", "--replace");
+    }
+
+    [ToolFact("apt-get")]
     public async Task ProcessKilled_IsSeenAsDeadAtOnce()
     {
         await _shed.StartAsync("web");

@@ -37,6 +37,40 @@ public sealed class MachineFolderTests : IDisposable
     }
 
     [Fact]
+    public void Create_WhereNothingIsLeftButTheFolder_TakesTheName()
+    {
+        Directory.CreateDirectory(_root["web"]);
+        Assert.True(MachineFolder.Create(_root.Path, Record("web")).Exists);
+        Assert.Equal(["machine.json"], Directory.EnumerateFileSystemEntries(_root["web"]).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Rename_MovesAllOfItAndFreesTheOldName()
+    {
+        MachineFolder folder = MachineFolder.Create(_root.Path, Record("web"));
+        using FileStream held = folder.TryLock()!;
+        folder.WriteState(new MachineState { Status = MachineStatus.Running });
+        folder.Rename("site");
+        MachineFolder seen = new(_root["site"]);
+        Assert.Equal(("site", "site", MachineStatus.Running), (folder.Name, seen.ReadRecord()!.Name, seen.ReadState().Status));
+        Assert.Contains("\"site\"", File.ReadAllText(_root["site/machine.json"]), StringComparison.Ordinal);
+        folder.WriteState(new MachineState { Status = MachineStatus.Exited });
+        Assert.Equal(MachineStatus.Exited, seen.ReadState().Status);
+        Assert.Equal(["site"], Directory.EnumerateFileSystemEntries(_root.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Rename_ToATakenName_ChangesNothing()
+    {
+        MachineFolder web = MachineFolder.Create(_root.Path, Record("web"));
+        MachineFolder.Create(_root.Path, Record("site"));
+        Assert.Throws<CliException>(() => web.Rename("site"));
+        Assert.Throws<CliException>(() => web.Rename(new string('x', 200)));
+        Assert.Equal(["site", "web"], Directory.EnumerateFileSystemEntries(_root.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal("web", web.ReadRecord()!.Name);
+    }
+
+    [Fact]
     public void Create_WithAPathTooLongForASocket_SaysSo() =>
         Assert.Throws<CliException>(() => MachineFolder.Create(_root[new string('x', 90)], Record("web")));
 
@@ -143,7 +177,7 @@ public sealed class MachineFolderTests : IDisposable
     [Fact]
     public void BoundedLog_Full_KeepsTheLastAndTheOneBefore()
     {
-        using (BoundedLog log = new(_root["log"], most: 100))
+        using (BoundedLog log = new(() => _root["log"], most: 100))
         {
             for (int i = 0; i < 30; i++) log.Write(Encoding.ASCII.GetBytes($"line {i:00}\n"));
         }
@@ -153,9 +187,19 @@ public sealed class MachineFolderTests : IDisposable
     }
 
     [Fact]
+    public void BoundedLog_WhoseFolderIsGone_LosesWhatIsWrittenAndNoMore()
+    {
+        string folder = Directory.CreateDirectory(_root["machine"]).FullName;
+        using BoundedLog log = new(() => Path.Combine(folder, "log"), most: 10);
+        Directory.Delete(folder, recursive: true);
+        for (int i = 0; i < 5; i++) log.Write("more than fits"u8);
+        Assert.False(Directory.Exists(folder));
+    }
+
+    [Fact]
     public async Task ConsoleHub_WhoAttaches_SeesTheTailAndWhatComes()
     {
-        using ConsoleHub hub = new(new BoundedLog(_root["log"]));
+        using ConsoleHub hub = new(new BoundedLog(() => _root["log"]));
         for (int i = 0; i < 3000; i++) hub.Write(Encoding.ASCII.GetBytes($"line {i}\n"));
         System.Threading.Channels.Channel<byte[]> watcher = hub.Watch();
         hub.Write("more"u8);
@@ -171,7 +215,7 @@ public sealed class MachineFolderTests : IDisposable
     [Fact]
     public async Task ConsoleHub_WatcherThatDoesNotRead_IsCutOff()
     {
-        using ConsoleHub hub = new(new BoundedLog(_root["log"]));
+        using ConsoleHub hub = new(new BoundedLog(() => _root["log"]));
         System.Threading.Channels.Channel<byte[]> watcher = hub.Watch();
         for (int i = 0; i < 1000; i++) hub.Write("x"u8);
         int seen = 0;
@@ -230,12 +274,13 @@ public sealed class MachineFolderTests : IDisposable
     [InlineData("exec ''", "web db")]
     [InlineData("stop w", "web")]
     [InlineData("run ''", "")]
+    [InlineData("cp w", "web:")]
     public void Completion_InBash_OffersMachines(string line, string machines)
     {
         foreach (string name in (string[])["web", "db"]) Directory.CreateDirectory(_root[$"machines/{name}"]);
         string script = CompletionScript.For("bash", CommandTree.Create(null));
         string words = Tool.Run("bash", "-c", $"{script}\nexport DOPPEL_STATE='{_root.Path}'; COMP_WORDS=(doppel {line}); COMP_CWORD=2; _doppel; printf '%s\\n' \"${{COMPREPLY[@]}}\"");
-        Assert.Equal(machines.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal), words.Split('\n').Intersect(["web", "db"], StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        Assert.Equal(machines.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal), words.Split('\n').Intersect(["web", "db", "web:"], StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
 
     private static MachineRecord Record(string name) => new() { Name = name, Created = s_now, Image = "debian" };
