@@ -356,7 +356,7 @@ internal sealed class MachineHost : IDisposable
     {
         lock (_gate)
         {
-            if (!_state.IsOver) Save(_state with { Ports = [.. _machine.PublishedPorts.Select(MachinePort.Of)] });
+            if (!_state.IsOver) TrySave(_state with { Ports = [.. _machine.PublishedPorts.Select(MachinePort.Of)] });
         }
     }
 

@@ -15,7 +15,7 @@ internal static class Template
     internal static string Fill(string text, JsonElement values)
     {
         string plain = text.Replace(@"\n", "\n", StringComparison.Ordinal).Replace(@"\t", "\t", StringComparison.Ordinal);
-        return Regex.Replace(plain, @"\{\{(.*?)\}\}", place => ValueOf(place.Groups[1].Value.Trim(), values));
+        return Regex.Replace(plain, @"\{\{(.*?)\}\}", place => ValueOf(place.Groups[1].Value.Trim(), values), RegexOptions.NonBacktracking);
     }
 
     private static string ValueOf(string expression, JsonElement values)

@@ -14,7 +14,7 @@ internal sealed record TrailingCommand(string[] Own, string[]? Guest)
     /// <summary>Options of <c>run</c> that take no word, so that the image can be told from the words of all others.</summary>
     internal static IReadOnlyList<string> RunFlags { get; } =
     [
-        "--detach", "-d", "--help", "-h", "-?", "--interactive", "-i", "--tty", "-it", "-ti", "--rm", "--json", "--perf-map", "--stats", "--trace-jit",
+        "--detach", "-d", "--help", "-h", "-?", "--interactive", "-i", "--tty", "-it", "-ti", "--rm", "--replace", "--json", "--perf-map", "--stats", "--trace-jit",
         "--verbose", "--verify", "--version",
     ];
 

@@ -54,7 +54,7 @@ internal sealed class AgentRelay(AgentConnection connection, Stream client)
             if (frame.Length > AgentFrame.MaxPayload) return;
             Memory<byte> body = payload.AsMemory(0, (int)frame.Length);
             await client.ReadExactlyAsync(body, cancellationToken).ConfigureAwait(false);
-            if (Find(frame) is { } id) await connection.SendAsync(id, frame.Type, frame.Stream, body).ConfigureAwait(false);
+            if (Find(frame) is { } id) await connection.SendAsync(id, frame.Type, frame.Stream, body, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -81,7 +81,7 @@ public sealed class Image
     /// networks are set up and its shares mounted when the agent answers.
     /// </summary>
     /// <param name="machine">Everything else of the machine. Its disks follow the root disk, its command line and archives those of the image.</param>
-    /// <param name="rootDisk">The first disk, of <see cref="CreateOverlay"/>; null for <see cref="ThrowawayDisk"/>.</param>
+    /// <param name="rootDisk">The first disk, of <see cref="CreateOverlay(string)"/>; null for <see cref="ThrowawayDisk"/>.</param>
     /// <returns>The machine, for <see cref="VirtualMachine.StartAsync(VirtualMachineConfig, CancellationToken)"/>.</returns>
     public VirtualMachineConfig Configure(VirtualMachineConfig machine, DiskConfig? rootDisk = null)
     {
