@@ -174,7 +174,8 @@ public sealed unsafe class HostFile : IDisposable
     }
 
     private static HostException InUse(string path, bool writable, string by, Exception? cause)
-        => new($"{path} is in use by {by}{(writable ? "" : ", which writes to it")}; stop that first", cause!);
+        => new($"{path} is in use by {by}{(writable ? "" : ", which writes to it")}; "
+            + (by == HostFileHolder.ThisProcess ? "name it only once" : "stop that first"), cause!);
 
     private static HostException? TryBypassCache(SafeFileHandle handle, string path)
     {

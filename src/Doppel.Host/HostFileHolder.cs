@@ -5,6 +5,8 @@ namespace Doppel.Host;
 /// <summary>Finds out who has locked a file, for messages. Thread contract: static, no state.</summary>
 internal static class HostFileHolder
 {
+    internal const string ThisProcess = "this process already";
+
     private const int LongestCommand = 100;
 
     /// <summary>Names the program that has locked a file, as far as the host tells.</summary>
@@ -15,7 +17,7 @@ internal static class HostFileHolder
             return Find(path) switch
             {
                 0 => "another program",
-                var id when id == Environment.ProcessId => "this process already",
+                var id when id == Environment.ProcessId => ThisProcess,
                 var id => $"process {id}{Command(id)}",
             };
         }

@@ -20,6 +20,7 @@ public static class HostFileKind
     /// <exception cref="HostException">It is neither a plain file nor a block device.</exception>
     internal static void ThrowIfNoDisk(string path)
     {
+        if (path.Length == 0) throw new HostException("the name of an image is empty");
         string? kind = TypeOf(path, 0) switch
         {
             Interop.FolderType => "a folder",

@@ -90,6 +90,23 @@ public sealed class DiskTests
         Assert.Contains("there is space again", said, StringComparison.Ordinal);
     }
 
+    [ToolFact("bash", "apt-get")]
+    public async Task Disk_BeyondTheLimitOfFiles_IsAnErrorOfTheGuestAlone()
+    {
+        const string script = """
+            truncate -s 1000G "$1"
+            ulimit -f 300000000
+            dotnet "$0" run --disk "$1" -- sh -c 'dd if=/dev/zero of=/dev/vda bs=4k count=1 seek=200000000 conv=fsync 2>/dev/null || echo refused'
+            """;
+        using TemporaryFolder folder = new();
+        await DoppelCli.EnsureImageAsync();
+        (int status, string output) = await Tool.RunAsync("env", $"DOPPEL_CACHE={Repository.ImageCache}", "bash", "-ec", script, DoppelCli.Assembly,
+            folder.File("disk.img"));
+        Assert.True(status == 0, output);
+        Assert.Contains("refused", output, StringComparison.Ordinal);
+        Assert.Contains("File too large (errno 27); the guest gets an input/output error", output, StringComparison.Ordinal);
+    }
+
     [ToolFact("qemu-img", "qemu-io", "apt-get")]
     public async Task Pause_AfterWritesThatWereNotFlushed_LeavesACompleteImage()
     {

@@ -67,7 +67,7 @@ internal static class DiskCommand
             string path = result.GetValue(file)!;
             if (result.GetValue(size) is null && result.GetValue(backing) is null)
                 throw CliException.Usage("the size is missing", $"for instance `doppel disk create {path} 20G`");
-            DiskCreation plain = new(result.GetValue(format) ?? DiskOptions.FormatOfNew(path)) { Replace = result.GetValue(force) };
+            DiskCreation plain = new(result.GetValue(format) ?? DiskImages.FormatOfNew(path)) { Replace = result.GetValue(force) };
             DiskCreation creation = DiskOptions.Apply(plain, result.GetValue(options));
             DiskImages.Create(path, creation with
             {
@@ -157,7 +157,7 @@ internal static class DiskCommand
         command.SetAction((result, cancellation) =>
         {
             (string from, string to) = (result.GetValue(source)!, result.GetValue(target)!);
-            DiskCreation plain = new(result.GetValue(targetFormat) ?? DiskOptions.FormatOfNew(to))
+            DiskCreation plain = new(result.GetValue(targetFormat) ?? DiskImages.FormatOfNew(to))
             {
                 Compress = result.GetValue(compress),
                 Replace = result.GetValue(force),

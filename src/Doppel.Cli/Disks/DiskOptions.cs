@@ -11,10 +11,6 @@ internal static class DiskOptions
     internal static long Size(string text)
         => DiskSize.TryParse(text, out long bytes) ? bytes : throw CliException.Usage($"{text} is no size", DiskSize.Example);
 
-    /// <summary>The format of a file that is not there yet.</summary>
-    internal static string FormatOfNew(string path)
-        => Path.GetExtension(path).Equals(".qcow2", StringComparison.OrdinalIgnoreCase) ? "qcow2" : "raw";
-
     /// <summary>Applies a list like <c>cluster_size=4k,compat=0.10</c>.</summary>
     internal static DiskCreation Apply(DiskCreation creation, string? list)
     {

@@ -132,6 +132,9 @@ public static class DiskImages
         if (last is not null) yield return last;
     }
 
+    /// <summary>The format that the ending of a name stands for, whether there is such an image or not.</summary>
+    public static string FormatOfNew(string path) => DiskImage.FormatOfNew(path);
+
     /// <summary>The format of an image by the ending of its name.</summary>
     public static string GuessFormat(string path) => DiskImage.GuessFormat(path);
 

@@ -305,6 +305,13 @@ public sealed class DiskImagesTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("a.qcow2", "qcow2")]
+    [InlineData("a.img", "raw")]
+    [InlineData("a", "raw")]
+    [InlineData("a.VMDK", "vmdk")]
+    public void FormatOfNew_ByTheEndingOfTheName_IsWhatWillBeReadOfIt(string name, string format) => Assert.Equal(format, DiskImages.FormatOfNew(name));
+
     [Fact]
     public void Create_WhereAnImageIs_RefusesAndLeavesIt()
     {

@@ -85,6 +85,7 @@ public sealed class HostileImageTests : IDisposable
         string pipe = _folder["pipe.img"];
         Assert.Equal(0, Qemu.Run("mkfifo", pipe).Status);
         Assert.Contains("is a pipe", Assert.ThrowsAny<IOException>(() => DiskImage.Open(pipe, new DiskImageOptions())).Message, StringComparison.Ordinal);
+        Assert.Contains("empty", Assert.ThrowsAny<IOException>(() => DiskImages.Inspect("")).Message, StringComparison.Ordinal);
         Assert.Contains("a folder", Assert.ThrowsAny<IOException>(() => DiskImage.Open(_folder.Path, new DiskImageOptions())).Message, StringComparison.Ordinal);
     }
 

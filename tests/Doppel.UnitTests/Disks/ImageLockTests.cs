@@ -59,7 +59,7 @@ public sealed class ImageLockTests : IDisposable
     {
         using IBlockBackend disk = DiskImage.Open(_path, new DiskImageOptions());
         string message = Assert.ThrowsAny<IOException>(() => DiskImage.Open(_path, new DiskImageOptions { ReadOnly = true })).Message;
-        Assert.Contains("in use by this process already", message, StringComparison.Ordinal);
+        Assert.Contains("in use by this process already, which writes to it; name it only once", message, StringComparison.Ordinal);
     }
 
     // Both programs answer a line when they have the lock.

@@ -45,13 +45,19 @@ internal static class DiskFormats
             : throw new DiskImageException($"there is no format {name}; there are {string.Join(", ", s_formats.Select(static f => f.Name))}");
     }
 
+    /// <summary>The format by the ending of a file's name, of which nothing else is known; raw for any other ending.</summary>
+    internal static DiskFormat ByName(string path)
+    {
+        string extension = Path.GetExtension(path);
+        int index = Array.FindIndex(s_formats, f => f.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase));
+        return index < 0 ? DiskFormat.Raw : s_formats[index].Format;
+    }
+
     /// <summary>The format of a file by the ending of its name; raw for any other ending.</summary>
     /// <exception cref="DiskImageException">It would be raw by its name, and begins as an image of another format does.</exception>
     internal static DiskFormat Guess(string path)
     {
-        string extension = Path.GetExtension(path);
-        int index = Array.FindIndex(s_formats, f => f.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase));
-        DiskFormat format = index < 0 ? DiskFormat.Raw : s_formats[index].Format;
+        DiskFormat format = ByName(path);
         if (format == DiskFormat.Raw && Probe(path) is { } found)
             throw new DiskImageException($"{path} begins as {found.Name} data does, but its name does not end in .{found.Name}: "
                 + $"{found.Advice ?? $"add format={found.Name} if it is that"}, or add format=raw if a guest has written it to its disk");

@@ -23,6 +23,9 @@ public static class DiskImage
         return options.Snapshot ? OpenThrowaway(path, format, options) : Open(path, format, options, []);
     }
 
+    /// <summary>Name of the format that a new file gets if nobody says one: by the ending of its name.</summary>
+    public static string FormatOfNew(string path) => DiskFormats.NameOf(DiskFormats.ByName(path));
+
     /// <summary>Name of the format that a file has if nobody says one: by the ending of its name.</summary>
     /// <exception cref="IOException">It would be raw, and begins as an image of another format does.</exception>
     public static string GuessFormat(string path) => DiskFormats.NameOf(DiskFormats.Guess(path));

@@ -1,5 +1,6 @@
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Block;
+using Doppel.Devices.Backends.Block.Qcow2;
 using Doppel.Devices.Backends.Char;
 using Doppel.Devices.Virtio;
 using Doppel.Devices.Virtio.Balloon;
@@ -7,7 +8,9 @@ using Doppel.Devices.Virtio.Block;
 using Doppel.Devices.Virtio.Console;
 using Doppel.Devices.Virtio.Entropy;
 using Doppel.Devices.Virtio.Vsock;
+using Doppel.Disks;
 using Doppel.Host;
+using Doppel.UnitTests.Images;
 using Xunit.Abstractions;
 
 namespace Doppel.UnitTests.Devices.Fuzz;
@@ -100,19 +103,41 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public void BlockOfSeveralQueuesInRealTime_HostileDriver_LeavesTheWorkersAlive()
     {
-        using RamDisk disk = new(_guarded) { IsConcurrent = true };
-        using VirtioBlock device = Block(disk, 4, new ManualTime());
+        using RamDisk disk = new(_guarded) { IsConcurrent = true, IsFullNowAndThen = true };
+        ManualTime time = new();
+        using VirtioBlock device = Block(disk, 4, time);
         HostileDriver driver = new(_guarded, device);
         _seed.Run(20_000, random =>
         {
             driver.RunCase(random);
             Thread.SpinWait(random.Next(1_000));
+            time.Advance(random.Next(1_000_000_000));
         });
         driver.AssertEndsWithReset();
         _guarded.AssertGuardsAreIntact();
     }
 
-    private static VirtioBlock Block(RamDisk disk, int queues, MachineTime time) =>
+    // Small clusters, so that the disk ends where its last table does.
+    [Fact]
+    public void BlockOverAnImage_HostileDriver_LeavesTheWorkersAliveAndTheImageSound()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder["disk.qcow2"];
+        Qcow2Image.Create(path, new Qcow2CreateOptions { Size = 128 << 10, ClusterSize = 512 });
+        using (IBlockBackend disk = DiskImage.Open(path, new DiskImageOptions { Cache = HostFileCache.NeverFlushed }))
+        using (VirtioBlock device = Block(disk, 2, new ManualTime()))
+        {
+            HostileDriver driver = new(_guarded, device);
+            _seed.Run(10_000, driver.RunCase);
+            driver.AssertEndsWithReset();
+        }
+        _guarded.AssertGuardsAreIntact();
+        DiskCheck check = DiskImages.Check(path);
+        Assert.Equal((0, 0), (check.Corruptions, check.Leaks));
+        Assert.True(check.AllocatedClusters > 0, "the driver was too hostile to reach the disk");
+    }
+
+    private static VirtioBlock Block(IBlockBackend disk, int queues, MachineTime time) =>
         new(disk, new VirtioBlockOptions { Serial = "fuzz", Queues = queues }, new BlockCounters(), time, static _ => { });
 
     private static void Type(CharChannel channel, Random random) =>
@@ -143,11 +168,13 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
     {
         private readonly byte[] _content = new byte[128 << 10];
 
-        private int _transfers;
+        private int _transfers, _writes;
 
         internal int Transfers => _transfers;
 
         public bool IsConcurrent { get; init; }
+
+        internal bool IsFullNowAndThen { get; init; }
 
         public long Length => _content.Length;
 
@@ -162,7 +189,11 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
 
         public void Read(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: false);
 
-        public void Write(long offset, ReadOnlySpan<HostBuffer> buffers) => Transfer(offset, buffers, write: true);
+        public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)
+        {
+            if (IsFullNowAndThen && Interlocked.Increment(ref _writes) % 4 == 0) throw new HostException("no space left") { IsOutOfSpace = true };
+            Transfer(offset, buffers, write: true);
+        }
 
         public void Flush()
         {
