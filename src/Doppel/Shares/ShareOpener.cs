@@ -8,7 +8,7 @@ namespace Doppel.Shares;
 internal static class ShareOpener
 {
     // The rest of the process's descriptors is for all else it does.
-    private const int DescriptorPart = 4, MostDescriptors = 4096;
+    private const int DescriptorPart = 4, MostDescriptors = 1 << 16;
 
     /// <summary>Opens one folder.</summary>
     /// <param name="shares">The machine's valid configuration.</param>

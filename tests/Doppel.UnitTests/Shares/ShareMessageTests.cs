@@ -444,6 +444,17 @@ public sealed class ShareMessageTests : IDisposable
     }
 
     [Fact]
+    public void Descriptors_OfFilesThatAreNotOpen_AreAPartOfAll()
+    {
+        using ShareClient guest = _folder.Connect(new ShareOptions { MaxDescriptors = 16_000 });
+        foreach (int i in Enumerable.Range(0, 1_100)) guest.Do(MkDir, 0u, $"d{i}", 0x1FFu, 0u);
+        uint[] fids = [.. Enumerable.Range(0, 1_100).Select(i => guest.MustWalk($"d{i}"))];
+        Assert.InRange(guest.Server.Session.Tree.Descriptors, 500, 1_024);
+        Assert.All(fids, fid => Assert.Equal(0, guest.Open(fid, 0)));
+        Assert.InRange(guest.Server.Session.Tree.Descriptors, 1_100, 2_200);
+    }
+
+    [Fact]
     public void Quickly_WhatMayWaitForADisk_IsLeftAlone()
     {
         uint fid = OpenFile();

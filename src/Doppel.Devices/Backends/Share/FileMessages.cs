@@ -80,7 +80,7 @@ internal static class FileMessages
         if (fid.Folder is null) return Errno.ENOTDIR;
         int before = reply.Length;
         reply.Int(0);
-        int error = fid.Folder.Read(fid, place, Math.Min(count, reply.Left), ref reply);
+        int error = fid.Folder.Read(fid, place, session.FolderRoom, Math.Min(count, reply.Left), ref reply);
         if (error != 0) return error;
         reply.Replace(before, (uint)(reply.Length - before - 4));
         return 0;

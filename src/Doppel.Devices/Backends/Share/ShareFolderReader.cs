@@ -7,47 +7,46 @@ internal sealed class ShareFolderReader
 {
     // struct linux_dirent64 (getdents64(2)): number, place of the next entry, length of this one, type, name with a NUL behind it.
     private const int PlaceOffset = 8, LengthOffset = 16, TypeOffset = 18, NameOffset = 19;
-    // Room for many entries, but little enough that a guest may have many folders open.
-    private const int BufferLength = 8 << 10;
     private const int FixedReplyBytes = ShareQid.Size + 8 + 1 + 2;
+    // More than the longest entry has.
+    private const int FewestBytes = 512;
     private const byte FolderType = 4, SymlinkType = 10;
 
-    private readonly byte[] _buffer = new byte[BufferLength];
-    private int _next;
-    private int _end;
     private ulong _place;
+    private bool _isAhead;
 
     /// <summary>Writes entries from a place on, as many whole ones as there is room for.</summary>
     /// <param name="fid">The handle of the open folder.</param>
     /// <param name="place">Zero, or what came with the last entry that the guest has.</param>
+    /// <param name="buffer">Room for entries as the host gives them; what is left of them is read again.</param>
     /// <param name="room">Bytes that the entries may take.</param>
     /// <param name="reply">Receives them.</param>
-    internal int Read(ShareFid fid, ulong place, int room, ref ShareWriter reply)
+    internal int Read(ShareFid fid, ulong place, Span<byte> buffer, int room, ref ShareWriter reply)
     {
-        if (place != _place)
+        if (place != _place || _isAhead)
         {
             int error = fid.File!.Seek((long)place);
             if (error != 0) return error;
-            _next = _end = 0;
             _place = place;
+            _isAhead = false;
         }
         while (true)
         {
-            if (_next == _end)
+            int error = fid.File!.ReadEntries(buffer[..Math.Clamp(room, FewestBytes, buffer.Length)], out int end);
+            if (error != 0 || end == 0) return error;
+            ReadOnlySpan<byte> entries = buffer[..end];
+            while (!entries.IsEmpty)
             {
-                int error = fid.File!.ReadEntries(_buffer, out _end);
-                _next = 0;
-                if (error != 0) return error;
-                if (_end == 0) return 0;
+                ReadOnlySpan<byte> entry = entries[..BinaryPrimitives.ReadUInt16LittleEndian(entries[LengthOffset..])];
+                ReadOnlySpan<byte> name = entry[NameOffset..];
+                name = name[..name.IndexOf((byte)0)];
+                room -= FixedReplyBytes + name.Length;
+                _isAhead = room < 0;
+                if (_isAhead) return 0;
+                _place = BinaryPrimitives.ReadUInt64LittleEndian(entry[PlaceOffset..]);
+                entries = entries[entry.Length..];
+                Write(fid, entry, name, ref reply);
             }
-            ReadOnlySpan<byte> entry = _buffer.AsSpan(_next, BinaryPrimitives.ReadUInt16LittleEndian(_buffer.AsSpan(_next + LengthOffset)));
-            ReadOnlySpan<byte> name = entry[NameOffset..];
-            name = name[..name.IndexOf((byte)0)];
-            room -= FixedReplyBytes + name.Length;
-            if (room < 0) return 0;
-            _place = BinaryPrimitives.ReadUInt64LittleEndian(entry[PlaceOffset..]);
-            _next += entry.Length;
-            Write(fid, entry, name, ref reply);
         }
     }
 

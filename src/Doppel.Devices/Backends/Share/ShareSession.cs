@@ -7,7 +7,7 @@ namespace Doppel.Devices.Backends.Share;
 /// </summary>
 internal sealed class ShareSession : IDisposable
 {
-    private const int MostAttributeBytes = 16 << 20;
+    private const int MostAttributeBytes = 16 << 20, FolderBytes = 32 << 10;
 
     private readonly Dictionary<uint, ShareFid> _fids = [];
     private byte[]? _attributeRoom;
@@ -28,6 +28,9 @@ internal sealed class ShareSession : IDisposable
 
     /// <summary>Room for one attribute or list of names, as long as they can be.</summary>
     internal byte[] AttributeRoom => _attributeRoom ??= new byte[ExtendedMessages.MaxValue];
+
+    /// <summary>Room for entries of a folder.</summary>
+    internal byte[] FolderRoom { get; } = new byte[FolderBytes];
 
     internal ShareLocks Locks { get; }
 

@@ -12,9 +12,12 @@ internal sealed class ShareTree : IDisposable
     // Those that one message may need at the same time, with some to spare.
     private const int FewestDescriptors = 16;
 
+    // Descriptors that only spare finding a file again are part of those that open files may take, if these are many.
+    private const int MostKept = 1024, KeptPart = 16;
+
     private readonly LinkedList<ShareNode> _recent = new();
     private readonly List<ulong> _devices;
-    private readonly int _maxDescriptors, _maxNodes;
+    private readonly int _maxDescriptors, _maxKept, _maxNodes;
     private int _entries;
     private int _nodes;
     private ulong _turn;
@@ -22,6 +25,7 @@ internal sealed class ShareTree : IDisposable
     internal ShareTree(HostEntry root, ShareOptions options)
     {
         _maxDescriptors = Math.Max(FewestDescriptors, options.MaxDescriptors);
+        _maxKept = Math.Max(_maxDescriptors / KeptPart, Math.Min(_maxDescriptors, MostKept));
         _maxNodes = options.MaxNodes;
         root.GetStatus(out HostFileStatus status);
         _devices = [status.Device];
@@ -46,7 +50,9 @@ internal sealed class ShareTree : IDisposable
     {
         get
         {
-            while (Descriptors >= _maxDescriptors && _recent.First is { } oldest && oldest.Value.LastUse != _turn) Forget(oldest.Value);
+            while ((Descriptors >= _maxDescriptors || _entries >= _maxKept)
+                && _recent.First is { } oldest && oldest.Value.LastUse != _turn)
+                Forget(oldest.Value);
             return Descriptors >= _maxDescriptors || _nodes >= _maxNodes;
         }
     }
