@@ -35,6 +35,7 @@ public sealed class CommandLineTests
     [InlineData("stdio, null", "run", "--serial", "tcp:1234")]
     [InlineData("at least", "run", "--memory", "1M", "--kernel", "Image")]
     [InlineData("`doppel run debian uname`", "run", "uname")]
+    [InlineData("podman export", "run", "docker.io/library/alpine")]
     [InlineData("need an image", "run", "--kernel", "Image", "--", "uname")]
     [InlineData("nothing after --", "doctor", "--", "uname")]
     [InlineData("Usage:", "image")]

@@ -44,11 +44,12 @@ internal static class RunCommand
     private static async Task<Image> GetImageAsync(string name, CancellationToken cancellation)
     {
         ImageStore store = ImageStore.OpenDefault();
-        if (store.Find(name) is { } found) return found;
+        if (ImageStore.IsName(name) && store.Find(name) is { } found) return found;
         if (store.Available.Contains(name, StringComparer.Ordinal)) return await PullDisplay.GetAsync(store, name, cancellation);
         string names = string.Join(", ", store.Available.Concat(store.List().Select(static i => i.Manifest.Name)).Distinct(StringComparer.Ordinal));
-        throw CliException.Usage($"there is no image {name}; there are: {names}",
-            $"a command stands behind the image, as in `doppel run {ImageStore.DefaultImage} {name}`; `doppel image --help` tells how images are made");
+        throw CliException.Usage($"there is no image {name}; there are: {names}", !ImageStore.IsName(name)
+            ? "images of registries are not pulled; what `podman export` writes of one for linux/riscv64 `doppel image import - --name NAME` takes"
+            : $"a command stands behind the image, as in `doppel run {ImageStore.DefaultImage} {name}`; `doppel image --help` tells how images are made");
     }
 
     // All machines of a user share by weight. Where that cannot be, it matters only to who has asked for it.

@@ -101,7 +101,12 @@ internal sealed class RunSyntax
     internal RunSyntax(Command command)
     {
         command.Arguments.Add(_image);
-        Option[] options = [_engine, .. _translator.Options, _memory, _balloon, _cpus, .. _cpuShare.All, _kernel, _initrd, _append, _dtb, _bios, _disks, _shares, .. _network.All, _variables, _folder, _serial, _time, _timeout, .. _naming.Options, _stats, _json, _verbose];
+        // As the help page shows them: what people want every day first, what few look for last.
+        Option[] options =
+        [
+            .. _naming.Options, _variables, _folder, _shares, _disks, .. _network.All, _memory, _balloon, _cpus, .. _cpuShare.All,
+            _kernel, _initrd, _append, _dtb, _bios, _serial, _time, _timeout, _engine, .. _translator.Options, _stats, _json, _verbose,
+        ];
         foreach (Option option in options) command.Options.Add(option);
         _image.CompletionSources.Add("debian");
         _bios.CompletionSources.Add("builtin", "none");

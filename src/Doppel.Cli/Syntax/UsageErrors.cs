@@ -14,7 +14,7 @@ internal static class UsageErrors
         Command command = result.CommandResult.Command;
         string help = $"see `{HelpPage.Path(command)} --help`";
         string[] unknown = Unknown(result);
-        if (unknown.Length == 0) return CliException.Usage(result.Errors.Count > 0 ? result.Errors[0].Message : "the command line is wrong", help);
+        if (unknown.Length == 0) return Malformed(result, help);
         string kind = unknown[0].StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
         string message = unknown.Length == 1 ? $"there is no {kind} {unknown[0]}" : $"there are no {kind}s {string.Join(", ", unknown)}";
         IEnumerable<string> remedies = unknown.Select(word => Remedy(word, command) is { } remedy ? $"{word}: {remedy}" : null).OfType<string>();
@@ -37,8 +37,23 @@ internal static class UsageErrors
         return words.Where(w => w.Length > 2 && Distance(w, unknown) <= CloseEnough).MinBy(w => Distance(w, unknown));
     }
 
-    private static string? Remedy(string word, Command command) =>
-        PeerWords.Remedy(word, command.Name) ?? (Suggest(word, command) is { } guess ? $"did you mean `{guess}`?" : null);
+    private static CliException Malformed(ParseResult result, string help)
+    {
+        if (result.Errors.FirstOrDefault()?.SymbolResult is not OptionResult { Tokens.Count: 0, IdentifierToken: { } typed } option)
+            return CliException.Usage(result.Errors.Count > 0 ? result.Errors[0].Message : "the command line is wrong", help);
+        // As in `run uname -m`, where uname is taken for an image and -m for one of our options.
+        string? image = result.CommandResult is { Command.Name: "run" } run
+            ? run.Children.OfType<ArgumentResult>().SelectMany(static a => a.Tokens).FirstOrDefault()?.Value : null;
+        string? hint = image is null ? null : $"if {image} is a command for the guest, it stands behind --, as in `doppel run -- {image}`\n        ";
+        return CliException.Usage($"{typed.Value} needs a value: {option.Option.HelpName}", hint + help);
+    }
+
+    private static string? Remedy(string word, Command command)
+    {
+        if (PeerWords.Remedy(word, command.Name) is { } remedy) return remedy;
+        if (Suggest(word, command) is { } guess) return $"did you mean `{guess}`?";
+        return IsOption(word) && !command.Parents.Any() ? $"a machine is started with `doppel run {word} ...`" : null;
+    }
 
     // All options that there are not, so that a line of another program's need not be mended one word after the other.
     private static string[] Unknown(ParseResult result)

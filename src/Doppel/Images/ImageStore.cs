@@ -69,6 +69,11 @@ public sealed class ImageStore
         return new ImageStore(Path.Combine(home, ".cache", "doppel"));
     }
 
+    /// <summary>True if an image may have this name: letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, and no <c>.</c> at the start.</summary>
+    /// <param name="name">The name.</param>
+    public static bool IsName(string name) =>
+        !string.IsNullOrEmpty(name) && name[0] != '.' && name.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+
     /// <summary>The images the store has, by name. One that is damaged is left out.</summary>
     public IReadOnlyList<Image> List() => [.. Names().Select(Find).OfType<Image>()];
 
@@ -327,10 +332,8 @@ public sealed class ImageStore
         if (Available.Contains(CheckName(name), StringComparer.Ordinal)) throw new ImageException($"{name} is the name of an image of Doppel's own; take another one");
     }
 
-    private static string CheckName(string name) =>
-        !string.IsNullOrEmpty(name) && name[0] != '.' && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')
-            ? name
-            : throw new ImageException($"'{name}' is no name of an image; a name has letters, digits, - _ and ., and no . at the start");
+    private static string CheckName(string name) => IsName(name) ? name
+        : throw new ImageException($"'{name}' is no name of an image; a name has letters, digits, - _ and ., and no . at the start");
 
     private static void DeleteFolder(string folder)
     {

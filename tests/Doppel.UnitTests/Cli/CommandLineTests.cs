@@ -54,6 +54,8 @@ public sealed class CommandLineTests
     [InlineData("run -p8080:80 debian", "did you mean `-p 8080:80`?")]
     [InlineData("run --cpus 1.5 debian", "--cpu-limit 50%")]
     [InlineData("run -t debian", "a terminal needs no option")]
+    [InlineData("run uname -m", "-m needs a value: SIZE", "`doppel run -- uname`")]
+    [InlineData("-m 1G -smp 2", "`doppel run -m ...`")]
     [InlineData("images", "`doppel image list`")]
     [InlineData("build -t app .", "`doppel image build -f FILE --name NAME`")]
     [InlineData("create web", "`doppel run -d --name NAME IMAGE`")]

@@ -95,6 +95,7 @@ public sealed class RootArchiveTests : IDisposable
     {
         await File.WriteAllBytesAsync(_folder["root.tar"], archive);
         ImageException e = await Assert.ThrowsAsync<ImageException>(() => UnpackAsync("root.tar"));
+        Assert.False(File.Exists(_folder["plain"]));
         return e.Message;
     }
 

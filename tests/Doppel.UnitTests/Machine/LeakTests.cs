@@ -43,6 +43,26 @@ public sealed class LeakTests : IDisposable
         Assert.False(File.Exists(socket));
     }
 
+    [Fact]
+    public async Task TwentyMachines_InOneProcessAtOnce_RunAndLeaveNothing()
+    {
+        // Says that it is there, and sleeps.
+        string program = _tools.Build("_start: li a1, 0x10000000\nli t0, 'r'\nsb t0, (a1)\n1: wfi\nj 1b\n");
+        VirtualMachineConfig config = new() { KernelPath = program, Firmware = FirmwareChoice.None, MemoryBytes = 64 << 20 };
+        await RunBrieflyAsync(config);
+        int files = Count().Files;
+
+        VirtualMachine[] machines = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => VirtualMachine.StartAsync(config)));
+        await Task.WhenAll(machines.Select(static m => m.Console.ExpectAsync("r", TimeSpan.FromSeconds(60))));
+        Assert.InRange(Count().Mappings, 20, int.MaxValue);
+        foreach (VirtualMachine machine in machines) await machine.DisposeAsync();
+
+        SpinWait.SpinUntil(static () => Count().Threads == "", TimeSpan.FromSeconds(10));
+        (string Threads, int Files, int Mappings) after = Count();
+        Assert.Equal(("", 0), (after.Threads, after.Mappings));
+        Assert.InRange(after.Files, 0, files + 4);
+    }
+
     private static async Task RunBrieflyAsync(VirtualMachineConfig config)
     {
         await using VirtualMachine vm = await VirtualMachine.StartAsync(config);

@@ -51,8 +51,7 @@ internal static class HostProcess
         if (process.ExitCode == 0) return;
         string said = (await errors.ConfigureAwait(false)).Trim();
         if (said.Length > ErrorTailLength) said = "…" + said[^ErrorTailLength..];
-        throw new AptException($"{Path.GetFileName(program)} {string.Join(' ', arguments.TakeLast(3))} "
-            + $"ended with status {process.ExitCode}{(said.Length > 0 ? ":\n" + said : "")}");
+        throw new AptException($"{Path.GetFileName(program)} ended with status {process.ExitCode}{(said.Length > 0 ? ":\n" + said : "")}");
     }
 
     private static Process Start(string program, IReadOnlyList<string> arguments)

@@ -34,6 +34,7 @@ internal static class RootArchive
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or AptException)
         {
+            File.Delete(to);
             throw new ImageException($"cannot import {path}: {e.Message}", e);
         }
     }
