@@ -62,6 +62,27 @@ public sealed class TranslationTraceTests : IDisposable
         Assert.All(lines, static l => Assert.True(ulong.TryParse(l.Split(' ')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out _)));
     }
 
+    [Fact]
+    public async Task GeneratedCode_WhileItRuns_IsNowhereWritableAndExecutable()
+    {
+        VirtualMachineConfig config = new()
+        {
+            Engine = "jit",
+            MemoryBytes = 64 << 20,
+            Firmware = FirmwareChoice.None,
+            KernelPath = _tools.Build("_start: j _start"),
+        };
+        await using VirtualMachine machine = await VirtualMachine.StartAsync(config);
+
+        string[] maps = await File.ReadAllLinesAsync("/proc/self/maps");
+
+        // Address, rights, offset, device, inode, name.
+        string[] views = [.. maps.Where(static m => m.Contains("memfd:doppel-jit", StringComparison.Ordinal)).Select(static m => m.Split(' ')[1])];
+        Assert.Contains("rw-s", views);
+        Assert.Contains("r-xs", views);
+        Assert.DoesNotContain(views, static rights => rights.Contains("wx", StringComparison.Ordinal));
+    }
+
     private async Task<TranslationStatistics> RunAsync(TranslatorConfig translator)
     {
         VirtualMachineConfig config = new()

@@ -22,7 +22,19 @@ public sealed class RepeatedHartsTests : IDisposable
         Assert.Equal(first, await RunAsync(program, cpus, "jit"));
     }
 
-    private static async Task<(string Order, ulong Instructions, string Exits)> RunAsync(string program, int cpus, string engine)
+    [Fact]
+    public async Task Verify_HartsThatRace_FindsNoDifferenceAndRepeatsTheRun()
+    {
+        string program = _tools.Build(Race, 0x8020_0000);
+
+        (string Order, ulong Instructions, string Exits) plain = await RunAsync(program, cpus: 2, "jit");
+        (string Order, ulong Instructions, string Exits) verified = await RunAsync(program, cpus: 2, "jit", new TranslatorConfig { Verify = true });
+
+        Assert.Equal((plain.Order, plain.Instructions), (verified.Order, verified.Instructions));
+    }
+
+    private static async Task<(string Order, ulong Instructions, string Exits)> RunAsync(
+        string program, int cpus, string engine, TranslatorConfig? translator = null)
     {
         VirtualMachineConfig config = new()
         {
@@ -30,6 +42,7 @@ public sealed class RepeatedHartsTests : IDisposable
             MemoryBytes = 64 << 20,
             Cpus = cpus,
             Engine = engine,
+            Translator = translator ?? new TranslatorConfig(),
             Time = TimePolicy.InstructionCount,
             Timeout = TimeSpan.FromMinutes(5),
         };
