@@ -55,8 +55,9 @@ internal static class CpCommand
         try
         {
             GuestAgent agent = await MachineClient.AgentAsync(machine, cancellation);
-            if (to is not null) await agent.Files.CopyInAsync(sourcePath, Rooted(targetPath), cancellation);
-            else await agent.Files.CopyOutAsync(Rooted(sourcePath), targetPath, cancellation);
+            using CopyDisplay display = new();
+            if (to is not null) await agent.Files.CopyInAsync(sourcePath, Rooted(targetPath), display, cancellation);
+            else await agent.Files.CopyOutAsync(Rooted(sourcePath), targetPath, display, cancellation);
             return ExitStatus.Success;
         }
         catch (GuestAgentException e)

@@ -36,7 +36,7 @@ internal static class StartCommands
             {
                 await LifeCommands.StopAsync(machine, result.GetValue(time), cancellation);
                 await WaitUntilGoneAsync(machine, cancellation);
-                if (!machine.Exists) throw new CliException($"machine {machine.Name} was started with --rm, and is gone now that it has stopped");
+                if (!machine.Exists) throw new CliException($"machine {machine.Name} is gone now that it has stopped: it was started with --rm, or in the foreground");
                 await StartAsync(machine, cancellation);
             }));
         return command;

@@ -8,7 +8,7 @@ namespace Doppel.Agent;
 public sealed class GuestFileSystem
 {
     private const UnixFileMode PlainMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-    private const int Piece = 32 << 10, MostEntries = 1 << 22;
+    private const int Piece = 32 << 10, MostEntries = 1 << 22, DefaultMaxBytes = 256 << 20;
 
     private readonly Func<CancellationToken, Task<AgentConnection>> _connect;
 
@@ -64,23 +64,34 @@ public sealed class GuestFileSystem
         AgentPull pull = await PullAsync(path, AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
         await UseAsync(pull, async () =>
         {
-            while (await pull.NextAsync(cancellationToken).ConfigureAwait(false) is { } piece)
-            {
-                if (piece.Entry is { Kind: GuestFileKind.Folder }) throw new GuestAgentException($"The guest cannot read {path}", 21, null);
-                await destination.WriteAsync(piece.Bytes, cancellationToken).ConfigureAwait(false);
-            }
+            while (await NextOfFileAsync(pull, path, cancellationToken).ConfigureAwait(false) is { } piece)
+                await destination.WriteAsync(piece, cancellationToken).ConfigureAwait(false);
         }).ConfigureAwait(false);
     }
 
-    /// <summary>Reads a whole file into memory.</summary>
+    /// <summary>Reads a whole file of at most 256 MiB into memory.</summary>
     /// <param name="path">Path in the guest.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
-    /// <exception cref="IOException">The file is longer than an array can be.</exception>
-    public async Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken = default)
+    /// <exception cref="GuestAgentException">The guest refuses, is gone, or sends more than that.</exception>
+    public Task<byte[]> ReadAsync(string path, CancellationToken cancellationToken = default) => ReadAsync(path, DefaultMaxBytes, cancellationToken);
+
+    /// <summary>Reads a whole file into memory.</summary>
+    /// <param name="path">Path in the guest.</param>
+    /// <param name="maxBytes">Most bytes that are taken, whatever the guest says of the file.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, is gone, or sends more than that.</exception>
+    public async Task<byte[]> ReadAsync(string path, int maxBytes, CancellationToken cancellationToken = default)
     {
-        MemoryStream bytes = new();
-        await ReadAsync(path, bytes, cancellationToken).ConfigureAwait(false);
+        using MemoryStream bytes = new();
+        AgentPull pull = await PullAsync(path, AgentPull.Options.FollowLink, cancellationToken).ConfigureAwait(false);
+        await UseAsync(pull, async () =>
+        {
+            while (await NextOfFileAsync(pull, path, cancellationToken).ConfigureAwait(false) is { } piece)
+            {
+                if (bytes.Length + piece.Length > maxBytes) throw new GuestAgentException($"{path} is longer than {maxBytes} bytes.");
+                bytes.Write(piece);
+            }
+        }).ConfigureAwait(false);
         return bytes.ToArray();
     }
 
@@ -107,7 +118,17 @@ public sealed class GuestFileSystem
     /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
     /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
     /// <exception cref="IOException">The host cannot read the source, or it is a pipe, a socket or a device.</exception>
-    public async Task CopyInAsync(string source, string destination, CancellationToken cancellationToken = default)
+    public Task CopyInAsync(string source, string destination, CancellationToken cancellationToken = default) =>
+        CopyInAsync(source, destination, progress: null, cancellationToken);
+
+    /// <summary>As the other method, and tells how far it is.</summary>
+    /// <param name="source">Path on the host.</param>
+    /// <param name="destination">Path in the guest.</param>
+    /// <param name="progress">Receives the bytes of files that were sent so far, often.</param>
+    /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, or is gone.</exception>
+    /// <exception cref="IOException">The host cannot read the source, or it is a pipe, a socket or a device.</exception>
+    public async Task CopyInAsync(string source, string destination, IProgress<long>? progress, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
         string path = Path.GetFullPath(source);
@@ -117,7 +138,7 @@ public sealed class GuestFileSystem
         GuestFileInfo? there = await FindAsync(destination, cancellationToken).ConfigureAwait(false);
         string name = GuestPath.IsContent(source) ? "" : Path.GetFileName(path.TrimEnd('/'));
         string target = there is { Kind: GuestFileKind.Folder } && name.Length != 0 ? GuestPath.Join(destination, name) : destination;
-        await PushAsync(target, input => SendTreeAsync(input, real, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await PushAsync(target, input => SendTreeAsync(input, real, new CopyCount(progress), cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -129,8 +150,19 @@ public sealed class GuestFileSystem
     /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
     /// <exception cref="GuestAgentException">The guest refuses, names paths elsewhere on the host, or is gone.</exception>
     /// <exception cref="IOException">The host cannot write the copy.</exception>
-    public async Task CopyOutAsync(string source, string destination, CancellationToken cancellationToken = default)
+    public Task CopyOutAsync(string source, string destination, CancellationToken cancellationToken = default) =>
+        CopyOutAsync(source, destination, progress: null, cancellationToken);
+
+    /// <summary>As the other method, and tells how far it is.</summary>
+    /// <param name="source">Path in the guest.</param>
+    /// <param name="destination">Path on the host.</param>
+    /// <param name="progress">Receives the bytes of files that have come so far, often.</param>
+    /// <param name="cancellationToken">Gives up; part of the copy may be there.</param>
+    /// <exception cref="GuestAgentException">The guest refuses, names paths elsewhere on the host, or is gone.</exception>
+    /// <exception cref="IOException">The host cannot write the copy.</exception>
+    public async Task CopyOutAsync(string source, string destination, IProgress<long>? progress, CancellationToken cancellationToken = default)
     {
+        CopyCount copied = new(progress);
         ArgumentException.ThrowIfNullOrEmpty(destination);
         string name = GuestPath.NameOf(source), path = Path.GetFullPath(destination);
         string target = Directory.Exists(path) && name.Length != 0 && !GuestPath.IsContent(source) ? Path.Combine(path, name) : path;
@@ -144,9 +176,17 @@ public sealed class GuestFileSystem
                     throw new GuestAgentException($"The guest cannot send {source}: neither a file nor a folder");
                 if (piece.Entry is { } entry) tree.Begin(entry);
                 else tree.Append(piece.Bytes);
+                copied.Add(piece.Bytes.Length);
             }
         }).ConfigureAwait(false);
         tree.Complete();
+    }
+
+    // The next bytes of one file, none for its entry; null at the end.
+    private static async Task<byte[]?> NextOfFileAsync(AgentPull pull, string path, CancellationToken cancellationToken)
+    {
+        PulledPiece? piece = await pull.NextAsync(cancellationToken).ConfigureAwait(false);
+        return piece?.Entry is { Kind: GuestFileKind.Folder } ? throw new GuestAgentException($"The guest cannot read {path}", 21, null) : piece?.Bytes;
     }
 
     private static async Task UseAsync(AgentPull pull, Func<Task> use)
@@ -169,25 +209,40 @@ public sealed class GuestFileSystem
     }
 
     // Folders once more at the end, innermost first: what came into them has changed their times.
-    private static async Task SendTreeAsync(AgentWriteStream input, string root, CancellationToken cancellationToken)
+    private static async Task SendTreeAsync(AgentWriteStream input, string root, CopyCount count, CancellationToken cancellationToken)
     {
         List<GuestFileInfo> folders = [];
         foreach ((string file, GuestFileInfo entry) in HostTree.Walk(root))
         {
-            await SendFileAsync(input, file, entry, cancellationToken).ConfigureAwait(false);
+            await SendFileAsync(input, (file, entry), count, cancellationToken).ConfigureAwait(false);
             if (entry.Kind == GuestFileKind.Folder) folders.Add(entry);
         }
         foreach (GuestFileInfo folder in Enumerable.Reverse(folders)) await SendEntryAsync(input, folder, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task SendFileAsync(AgentWriteStream input, string file, GuestFileInfo entry, CancellationToken cancellationToken)
+    private static async Task SendFileAsync(
+        AgentWriteStream input, (string Path, GuestFileInfo Entry) file, CopyCount copied, CancellationToken cancellationToken)
     {
-        await SendEntryAsync(input, entry, cancellationToken).ConfigureAwait(false);
-        if (entry.Kind != GuestFileKind.File) return;
-        using FileStream content = new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        await SendEntryAsync(input, file.Entry, cancellationToken).ConfigureAwait(false);
+        if (file.Entry.Kind != GuestFileKind.File) return;
+        using FileStream content = new(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         byte[] buffer = new byte[Piece];
         for (int count; (count = await content.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+        {
             await input.SendAsync(AgentFrameType.Data, buffer.AsMemory(0, count), Piece, cancellationToken).ConfigureAwait(false);
+            copied.Add(count);
+        }
+    }
+
+    private sealed class CopyCount(IProgress<long>? progress)
+    {
+        private long _bytes;
+
+        internal void Add(int count)
+        {
+            _bytes += count;
+            if (count != 0) progress?.Report(_bytes);
+        }
     }
 
     private async Task<AgentPull> PullAsync(string path, AgentPull.Options options, CancellationToken cancellationToken)

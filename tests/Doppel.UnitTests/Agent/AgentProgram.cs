@@ -24,6 +24,9 @@ internal sealed class AgentProgram : IDisposable
 
     internal bool HasExited => _process.HasExited;
 
+    /// <summary>Numbers of the files that it has open.</summary>
+    internal string[] OpenFiles() => [.. Directory.EnumerateFileSystemEntries($"/proc/{_process.Id}/fd").Select(static f => System.IO.Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+
     internal static async Task<(AgentProgram Program, GuestAgent Agent)> StartAsync()
     {
         AgentProgram program = new();

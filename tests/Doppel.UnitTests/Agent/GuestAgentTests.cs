@@ -112,6 +112,20 @@ public sealed class GuestAgentTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Exec_Hundreds_LeaveNothingOpen()
+    {
+        Assert.Equal(0, (await _agent.ExecAsync(new GuestExec("true"))).ExitCode);
+        string[] before = _program.OpenFiles();
+        for (int i = 0; i < 100; i++)
+        {
+            await _agent.ExecAsync(new GuestExec("cat") { Input = new byte[i] });
+            await using GuestProcess terminal = await _agent.StartAsync(new GuestExec("true") { Terminal = true, HasInput = true });
+            await terminal.WaitAsync();
+        }
+        Assert.Equal(before, _program.OpenFiles());
+    }
+
+    [Fact]
     public async Task Exec_ThreeHundredAtOnce_AllRun()
     {
         GuestProcess[] all = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => _agent.StartAsync(new GuestExec("cat") { HasInput = true })));

@@ -76,6 +76,27 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Read_LongerThanIsTaken_IsRefused()
+    {
+        _guest.Write("f", "12345");
+        Assert.Equal("12345"u8.ToArray(), await _agent.Files.ReadAsync(_guest["f"], maxBytes: 5));
+        GuestAgentException error = await Assert.ThrowsAsync<GuestAgentException>(() => _agent.Files.ReadAsync(_guest["f"], maxBytes: 4));
+        Assert.Contains("longer than 4 bytes", error.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<GuestAgentException>(() => _agent.Files.ReadAsync("/dev"));
+    }
+
+    [Fact]
+    public async Task Copy_WithProgress_CountsAllBytes()
+    {
+        await File.WriteAllBytesAsync(_host["f"], new byte[300_000]);
+        Count into = new(), back = new();
+        await _agent.Files.CopyInAsync(_host["f"], _guest["f"], into);
+        await _agent.Files.CopyOutAsync(_guest["f"], _host["back"], back);
+        Assert.Equal((300_000L, 300_000L), (into.Last, back.Last));
+        Assert.True(into.Reports > 1 && back.Reports > 1);
+    }
+
+    [Fact]
     public async Task Copy_ToAFolderThatIsThere_GoesIntoIt()
     {
         _host.Write("f", "one");
@@ -167,6 +188,19 @@ public sealed class GuestFileSystemTests : IAsyncLifetime, IDisposable
         IReadOnlyList<GuestFileInfo> entries = await _agent.Files.ListAsync(_guest["tree"]);
         Assert.Equal(["deep", "deep/deeper", "deep/deeper/f", "empty", "exe", "lönk", "many"], entries.Where(static e => !e.Path.StartsWith("many/", StringComparison.Ordinal)).Select(static e => e.Path).Order(StringComparer.Ordinal));
         Assert.Equal(300, entries.Count(static e => e.Path.StartsWith("many/", StringComparison.Ordinal)));
+    }
+
+    private sealed class Count : IProgress<long>
+    {
+        internal long Last { get; private set; }
+
+        internal int Reports { get; private set; }
+
+        public void Report(long value)
+        {
+            Last = value;
+            Reports++;
+        }
     }
 
     private string MakeTree(string root)
