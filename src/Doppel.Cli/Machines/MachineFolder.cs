@@ -158,7 +158,21 @@ internal sealed class MachineFolder(string path)
     }
 
     /// <summary>Writes how it is; only by the machine's process.</summary>
-    internal void WriteState(MachineState state) => Replace("state.json", state.WriteTo);
+    internal void WriteState(MachineState state)
+    {
+        try
+        {
+            Replace("state.json", state.WriteTo);
+        }
+        catch (IOException) when (System.IO.File.Exists(File("state.json")))
+        {
+            // A disk that is full has room where the former state is.
+            System.IO.File.Delete(File("state.json.new"));
+            using FileStream file = new(File("state.json"), FileMode.Open, FileAccess.Write);
+            WriteJson(file, state.WriteTo);
+            file.SetLength(file.Position);
+        }
+    }
 
     /// <summary>Removes all of it. The name is free when this begins, so a half-removed machine is never seen.</summary>
     internal void Delete()

@@ -33,7 +33,7 @@ internal sealed class MachineRegistry
         string? state = Environment.GetEnvironmentVariable("XDG_STATE_HOME");
         if (!string.IsNullOrEmpty(state) && Path.IsPathRooted(state)) return new(Path.Combine(state, "doppel", "machines"));
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        if (home.Length == 0) throw new CliException("no folder for machines: HOME is not set", $"set {StateVariable} to a folder of yours");
+        if (home.Length == 0) throw new CliException("no folder for machines: there is no home folder, by HOME or by the list of users", $"set {StateVariable} to a folder of yours");
         return new(Path.Combine(home, ".local", "state", "doppel", "machines"));
     }
 
@@ -68,7 +68,14 @@ internal sealed class MachineRegistry
     /// <summary>Takes the record's name, or, where it has none, one that is free.</summary>
     internal MachineFolder Create(MachineRecord record)
     {
-        MachineFolder.CreatePrivate(Root);
+        try
+        {
+            MachineFolder.CreatePrivate(Root);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"the folder for machines, {Root}, cannot be made: {e.Message}", $"set {StateVariable} to a folder of yours");
+        }
         MachineFolder.BuryRest(Root);
         if (record.Name.Length != 0) return MachineFolder.Create(Root, record);
         while (true)
