@@ -14,7 +14,7 @@ public sealed class InteractiveTests
     {
         await DoppelCli.EnsureImageAsync();
         await using Tmux tmux = await Tmux.StartAsync(100, 30);
-        await tmux.TypeLineAsync("stty -g > /tmp/doppel-$$; " + s_run + "; echo status=$?; stty -g | cmp - /tmp/doppel-$$ && echo terminal=same; rm /tmp/doppel-$$");
+        await tmux.TypeLineAsync("before=$(stty -g); " + s_run + "; echo status=$?; test \"$(stty -g)\" = \"$before\" && echo terminal=same");
         await tmux.WaitForAsync("Run /init as init process", s_boot);
         await tmux.TypeLineAsync("echo sum=$((40 + 2)) $(stty size)");
         await tmux.WaitForAsync("sum=42 30 100", s_boot);
