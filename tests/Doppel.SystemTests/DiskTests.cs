@@ -67,14 +67,16 @@ public sealed class DiskTests
         Assert.Equal(first.OutputText, third.OutputText);
     }
 
-    [ToolFact("unshare", "apt-get")]
+    [ToolFact("unshare", "qemu-img", "qemu-io", "apt-get")]
     public async Task Disk_HostIsFull_GuestWaitsAndGoesOnWhenThereIsSpace()
     {
         const string script = """
             mount -t tmpfs -o size=8m none "$1"
-            truncate -s 64M "$1/disk.img"
+            dotnet "$0" disk create -o cluster_size=4k "$1/disk.qcow2" 64M
             (for i in $(seq 600); do grep -q 'the guest waits' "$2" && break; sleep 0.1; done; mount -o remount,size=80m "$1") &
-            timeout 120 dotnet "$0" run --disk "$1/disk.img" -- sh -c 'dd if=/dev/urandom of=/dev/vda bs=1M count=24 conv=fsync 2>/dev/null && echo written' 2>"$2"
+            timeout 120 dotnet "$0" run --disk "$1/disk.qcow2" -- sh -c 'tr "\\0" A </dev/zero | dd of=/dev/vda bs=1M count=24 iflag=fullblock conv=fsync' 2>"$2"
+            qemu-img check "$1/disk.qcow2"
+            qemu-io -r -f qcow2 -c 'read -P 0x41 0 24M' "$1/disk.qcow2"
             """;
         using TemporaryFolder folder = new();
         string log = folder.File("log"), mount = folder.File("mount");
@@ -85,7 +87,8 @@ public sealed class DiskTests
             "sh", "-ec", script, DoppelCli.Assembly, mount, log);
         string said = await File.ReadAllTextAsync(log);
         Assert.True(status == 0, output + said);
-        Assert.Contains("written", output, StringComparison.Ordinal);
+        Assert.Contains("read 25165824/25165824 bytes", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("verification failed", output, StringComparison.Ordinal);
         Assert.Contains("No space left on device", said, StringComparison.Ordinal);
         Assert.Contains("there is space again", said, StringComparison.Ordinal);
     }

@@ -28,7 +28,7 @@ internal sealed class MemoryFile : IImageFile
     /// <summary>True to remember what is done.</summary>
     internal bool IsRecording { get; init; }
 
-    /// <summary>Asked before each write, and before space is given back; an exception is the storage's.</summary>
+    /// <summary>Asked before each part of a write, and before the file becomes longer or gives space back; an exception is the storage's.</summary>
     internal Action? BeforeWrite { get; set; }
 
     /// <summary>How much was done so far.</summary>
@@ -53,9 +53,9 @@ internal sealed class MemoryFile : IImageFile
 
     public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)
     {
-        BeforeWrite?.Invoke();
         foreach (HostBuffer buffer in buffers)
         {
+            BeforeWrite?.Invoke();
             byte[] bytes = buffer.AsSpan().ToArray();
             Apply(new Operation(Kind.Write, offset, bytes.Length, bytes));
             offset += bytes.Length;
@@ -64,7 +64,11 @@ internal sealed class MemoryFile : IImageFile
 
     public void Flush() => Apply(new Operation(Kind.Flush, 0, 0, null));
 
-    public void SetLength(long length) => Apply(new Operation(Kind.SetLength, 0, length, null));
+    public void SetLength(long length)
+    {
+        BeforeWrite?.Invoke();
+        Apply(new Operation(Kind.SetLength, 0, length, null));
+    }
 
     public bool TryPunchHole(long offset, long length)
     {

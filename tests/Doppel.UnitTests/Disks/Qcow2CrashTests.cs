@@ -91,6 +91,34 @@ public sealed class Qcow2CrashTests(ITestOutputHelper output) : IDisposable
         Qemu.CheckClean(_folder.Write("image", file.ToArray()));
     });
 
+    [Fact]
+    public void Write_ThatTheStorageRefusesWhileTheRefcountTableGrows_IsThereWhenItIsTriedAgain() => new FuzzSeed(output).Run(Rounds, random =>
+    {
+        // With clusters of 512 bytes the first table counts 8 MiB of the file, and the second half as much again.
+        const int Piece = 64 << 10, Pieces = 230;
+        MemoryFile file = new();
+        Qcow2Creator.Create(file, new Qcow2CreateOptions { Size = 64 << 20, ClusterSize = 512 });
+        using (Qcow2Image image = Open(file, below: null))
+        {
+            for (int i = 0; i < Pieces; i++)
+            {
+                byte[] bytes = [.. Enumerable.Repeat((byte)(i + 1), Piece)];
+                file.BeforeWrite = () =>
+                {
+                    if (random.Next(8) == 0) throw new IOException("no space left");
+                };
+                while (Record.Exception(() => Disk.Write(image, (long)i * Piece, bytes)) is IOException)
+                {
+                    // Until it is done.
+                }
+                file.BeforeWrite = null;
+                if (i % 16 == 0) image.Flush();
+            }
+            for (int i = 0; i < Pieces; i++) Assert.True(Disk.Read(image, (long)i * Piece, Piece).AsSpan().IndexOfAnyExcept((byte)(i + 1)) < 0, $"piece {i}");
+        }
+        Qemu.CheckAtWorstLeaks(_folder.Write("image", file.ToArray()));
+    });
+
     private static void Change(Qcow2Image image, Random random)
     {
         int length = Sector * (1 + random.Next(200)), offset = random.Next(Size / Sector - length / Sector) * Sector;

@@ -81,8 +81,17 @@ internal sealed class HostImageFile : IImageFile
     /// <inheritdoc/>
     public void Write(long offset, ReadOnlySpan<HostBuffer> buffers)
     {
-        _file.Write(offset, buffers);
         long end = offset + new BufferCursor(buffers).Remaining;
+        try
+        {
+            _file.Write(offset, buffers);
+        }
+        catch when (end > Length)
+        {
+            // A part may have been written, and what lies behind the old end is not zero then.
+            Volatile.Write(ref _length, Math.Max(Length, _file.CurrentLength));
+            throw;
+        }
         if (end > Length) Volatile.Write(ref _length, end);
     }
 

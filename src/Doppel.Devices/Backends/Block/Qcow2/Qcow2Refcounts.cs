@@ -208,12 +208,31 @@ internal sealed class Qcow2Refcounts
         long entries = (Math.Max(needed, _table.Length * 3L / 2) + perCluster - 1) / perCluster * perCluster;
         if (entries * 8 > Qcow2Format.MaxRefcountTableBytes)
             throw new DiskImageException($"{_file.Path} can not become longer; convert it to an image with larger clusters");
+        int before = _table.Length, clusters = (int)(entries / perCluster);
         Array.Resize(ref _table, (int)entries);
-        int clusters = (int)(entries / perCluster);
-        (long First, int Count) made = (AllocateAtEnd(clusters) >> _header.ClusterBits, clusters);
+        (long First, int Count) made;
+        try
+        {
+            made = (AllocateAtEnd(clusters) >> _header.ClusterBits, clusters);
+        }
+        catch when (_table.Length == entries)
+        {
+            Shrink(before);
+            throw;
+        }
         // Making room may have made the table grow once more. Nothing on storage names the place that is not needed then.
         if (_table.Length == entries) (made, _moved) = (_moved, made);
         for (int i = 0; i < made.Count; i++) Change(made.First + i, more: false);
+    }
+
+    // There is no place for a longer table, so that nothing may be entered behind the end of the one that is stable.
+    private void Shrink(int length)
+    {
+        Array.Resize(ref _table, length);
+        _changedTo = Math.Min(_changedTo, length);
+        if (_changedFrom < _changedTo) return;
+        _changedFrom = int.MaxValue;
+        _changedTo = 0;
     }
 
     // Null if something there is in use.
