@@ -2,7 +2,7 @@ using Doppel.Cli.Output;
 
 namespace Doppel.Cli.Commands;
 
-/// <summary>The variables that <c>doppel exec</c> sets. Thread contract: stateless.</summary>
+/// <summary>The variables that <c>doppel exec</c> and <c>doppel run</c> set. Thread contract: stateless.</summary>
 internal static class ExecVariables
 {
     /// <summary>Reads what was typed; of several of one name the last one counts, and a word goes over a file.</summary>
@@ -19,6 +19,16 @@ internal static class ExecVariables
         }
         foreach (string word in words) Set(variables, word, $"--env {word}");
         return variables;
+    }
+
+    /// <summary>As above, for <c>run</c>, whose variables a shell of the guest sets: it takes no other names than those of shells.</summary>
+    /// <param name="files">Files.</param>
+    /// <param name="words">Words.</param>
+    internal static Dictionary<string, string> ReadNamed(IEnumerable<string> files, IEnumerable<string> words)
+    {
+        Dictionary<string, string> variables = Read(files, words, hasTerminal: false);
+        string? bad = variables.Keys.FirstOrDefault(static n => char.IsAsciiDigit(n[0]) || !n.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_'));
+        return bad is null ? variables : throw CliException.Usage($"--env {bad}: not the name of a variable", "for instance `-e LANG=C.UTF-8`");
     }
 
     private static void Set(Dictionary<string, string> variables, string text, string what)

@@ -92,6 +92,14 @@ internal sealed class RunSyntax
         AllowMultipleArgumentsPerToken = false,
     };
 
+    private readonly Option<string[]> _variableFiles = new("--env-file")
+    {
+        HelpName = "FILE",
+        Description = "Set the variables in a file, a line each",
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+    };
+
     private readonly Option<string?> _folder = new("--workdir", "-w") { HelpName = "PATH", Description = "Folder of the guest to start in [default: /]" };
     private readonly NamingSyntax _naming = new();
     private readonly Option<bool> _stats = new("--stats") { Description = "Print counters and times on standard error at the end" };
@@ -104,7 +112,7 @@ internal sealed class RunSyntax
         // As the help page shows them: what people want every day first, what few look for last.
         Option[] options =
         [
-            .. _naming.Options, _variables, _folder, _shares, _disks, .. _network.All, _memory, _balloon, _cpus, .. _cpuShare.All,
+            .. _naming.Options, _variables, _variableFiles, _folder, _shares, _disks, .. _network.All, _memory, _balloon, _cpus, .. _cpuShare.All,
             _kernel, _initrd, _append, _dtb, _bios, _serial, _time, _timeout, _engine, .. _translator.Options, _stats, _json, _verbose,
         ];
         foreach (Option option in options) command.Options.Add(option);
@@ -134,7 +142,7 @@ internal sealed class RunSyntax
         Bios = result.GetValue(_bios)!,
         Disks = result.GetValue(_disks) ?? [],
         Shares = result.GetValue(_shares) ?? [],
-        Environment = VariableSyntax.Read(result.GetValue(_variables) ?? []),
+        Environment = ExecVariables.ReadNamed(result.GetValue(_variableFiles) ?? [], result.GetValue(_variables) ?? []),
         WorkingDirectory = result.GetValue(_folder),
         Serial = result.GetValue(_serial),
         Networks = _network.Read(result, mustRepeat: CountsInstructions(result)),

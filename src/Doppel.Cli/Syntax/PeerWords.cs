@@ -21,7 +21,6 @@ internal static class PeerWords
         ("--user -u",                                   "commands of `run` are root's; `doppel exec -u USER NAME COMMAND` runs one as somebody else"),
         ("--entrypoint",                                "the command stands behind the image, as in `doppel run debian uname -a`"),
         ("--hostname",                                  "the guest's name is doppel; `hostname NAME` in it gives it another one"),
-        ("--env-file",                                  "one by one, as in `-e NAME=VALUE`"),
         ("--cpuset-cpus",                               "`--pin 0-1`"),
         ("--cpu-shares",                                "`--cpu-weight 200`, where 100 is the weight of others"),
         ("--dns",                                       "`--network user,dns=ADDRESS`"),

@@ -71,10 +71,10 @@ public sealed class CommandLineTests
     [Fact]
     public void Variables_AsTyped_AreRead()
     {
-        IReadOnlyDictionary<string, string> variables = VariableSyntax.Read(["A=1", "B=x=y", "A=2", "PATH", "DOPPEL_NOT_SET_ANYWHERE"]);
+        Dictionary<string, string> variables = ExecVariables.ReadNamed([], ["A=1", "B=x=y", "A=2", "PATH", "DOPPEL_NOT_SET_ANYWHERE"]);
         Assert.Equal(("2", "x=y", Environment.GetEnvironmentVariable("PATH"), 3), (variables["A"], variables["B"], variables["PATH"], variables.Count));
-        Assert.Throws<CliException>(() => VariableSyntax.Read(["1A=b"]));
-        Assert.Throws<CliException>(() => VariableSyntax.Read(["=b"]));
+        Assert.Throws<CliException>(() => ExecVariables.ReadNamed([], ["1A=b"]));
+        Assert.Throws<CliException>(() => ExecVariables.ReadNamed([], ["=b"]));
     }
 
     [Theory]
