@@ -83,20 +83,21 @@ public sealed class GuestAgentTests : IAsyncLifetime, IDisposable
         GuestExec exec = new("sh", "-c", $"echo lost; cat; echo $$ >{file}.new; mv {file}.new {file}; exec sleep 1000") { Detached = true, Terminal = true, HasInput = true };
         GuestExecResult result = await _agent.ExecAsync(exec);
         Assert.Equal((0, "", ""), (result.ExitCode, result.OutputText, result.ErrorText));
-        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(20));
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
         while (!File.Exists(file)) await Task.Delay(10, limit.Token);
         await _program.Stream.DisposeAsync();
         int pid = int.Parse(await File.ReadAllTextAsync(file), System.Globalization.CultureInfo.InvariantCulture);
         File.Delete(file);
+        // The shell becomes the program a moment after it has written its number.
+        Assert.True(SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{pid}/comm") == "sleep\n", TimeSpan.FromSeconds(60)));
         using System.Diagnostics.Process program = System.Diagnostics.Process.GetProcessById(pid);
-        Assert.Equal("sleep", program.ProcessName);
         program.Kill();
     }
 
     [Fact]
     public async Task Exec_BackgroundChildPrintsOn_EndsWithTheProgram()
     {
-        GuestExecResult result = await _agent.ExecAsync(new GuestExec("sh", "-c", "yes & exit 4")).WaitAsync(TimeSpan.FromSeconds(20));
+        GuestExecResult result = await _agent.ExecAsync(new GuestExec("sh", "-c", "yes & exit 4")).WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(4, result.ExitCode);
     }
 
@@ -108,7 +109,7 @@ public sealed class GuestAgentTests : IAsyncLifetime, IDisposable
         await using GuestProcess cat = await _agent.StartAsync(new GuestExec("cat") { Terminal = true, HasInput = true });
         await cat.StandardInput.WriteAsync(Encoding.ASCII.GetBytes(typed));
         await cat.StandardInput.DisposeAsync();
-        Assert.Equal(0, (await cat.WaitAsync().WaitAsync(TimeSpan.FromSeconds(20))).ExitCode);
+        Assert.Equal(0, (await cat.WaitAsync().WaitAsync(TimeSpan.FromSeconds(60))).ExitCode);
     }
 
     [Fact]

@@ -74,6 +74,6 @@ public sealed class ImageLockTests : IDisposable
     private static void End(Process process)
     {
         process.StandardInput.Close();
-        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(20)));
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)));
     }
 }

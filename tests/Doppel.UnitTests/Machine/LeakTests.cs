@@ -57,7 +57,7 @@ public sealed class LeakTests : IDisposable
         Assert.InRange(Count().Mappings, 20, int.MaxValue);
         foreach (VirtualMachine machine in machines) await machine.DisposeAsync();
 
-        SpinWait.SpinUntil(static () => Count().Threads == "", TimeSpan.FromSeconds(10));
+        SpinWait.SpinUntil(static () => Count().Threads == "", TimeSpan.FromSeconds(60));
         (string Threads, int Files, int Mappings) after = Count();
         Assert.Equal(("", 0), (after.Threads, after.Mappings));
         Assert.InRange(after.Files, 0, files + 4);

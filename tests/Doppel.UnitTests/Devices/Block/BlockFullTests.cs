@@ -88,7 +88,7 @@ public sealed class BlockFullTests : IDisposable
         Task reset = Task.Run(bench.Reset);
         Assert.NotSame(reset, await Task.WhenAny(reset, Task.Delay(50)));
         _disk.LetGo();
-        await reset.WaitAsync(TimeSpan.FromSeconds(20));
+        await reset.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(0xFF, bench.Status(0));
     }
 
@@ -102,13 +102,13 @@ public sealed class BlockFullTests : IDisposable
         Task quiet = Task.Run(bench.Quiesce);
         Assert.NotSame(quiet, await Task.WhenAny(quiet, Task.Delay(50)));
         _disk.LetGo();
-        await quiet.WaitAsync(TimeSpan.FromSeconds(20));
+        await quiet.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.Equal(12, _disk.Begun.Length);
         bench.Quiesce();
     }
 
     private static void WaitForLog(BlockBench bench, int lines) =>
-        Assert.True(SpinWait.SpinUntil(() => bench.Log.Count >= lines, TimeSpan.FromSeconds(20)), "nothing was said");
+        Assert.True(SpinWait.SpinUntil(() => bench.Log.Count >= lines, TimeSpan.FromSeconds(60)), "nothing was said");
 
     private List<int> AdvanceUntilDone(BlockBench bench, int count)
     {
@@ -118,7 +118,7 @@ public sealed class BlockFullTests : IDisposable
             _time.Advance(Second);
             done.AddRange(bench.TakeDone());
             return done.Count >= count;
-        }, TimeSpan.FromSeconds(20)), $"only {done.Count} of {count} requests came back");
+        }, TimeSpan.FromSeconds(60)), $"only {done.Count} of {count} requests came back");
         return done;
     }
 }
