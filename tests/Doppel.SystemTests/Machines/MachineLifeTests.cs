@@ -110,6 +110,27 @@ public sealed class MachineLifeTests : IAsyncLifetime
         Assert.Equal("job\n", await _shed.DoAsync("ps", "-a", "-q"));
     }
 
+    [ToolFact("apt-get", "unshare")]
+    public async Task FullDisk_OfTheStateFolder_LosesNoMachine()
+    {
+        await DoppelCli.EnsureImageAsync();
+        string script = $$"""
+            mount -t tmpfs -o size=96k none {{_shed.State}}
+            doppel() { DOPPEL_STATE={{_shed.State}} DOPPEL_CACHE={{Repository.ImageCache}} dotnet {{DoppelCli.Assembly}} "$@"; }
+            doppel run -d --name web
+            dd if=/dev/zero of={{_shed.State}}/fill bs=1k 2>/dev/null
+            doppel pause web && doppel inspect -f '{{"{{.status}}"}}' web && doppel resume web && doppel exec web -- echo on
+            doppel run -d --name two -- true || echo status $?
+            doppel stop web
+            rm {{_shed.State}}/fill
+            doppel ps -a --format '{{"{{.name}} {{.status}} {{.reason}}"}}'
+            doppel rm web
+            """;
+        (_, string output) = await Tool.RunAsync("unshare", "--user", "--map-root-user", "--mount", "bash", "-c", script);
+        Assert.StartsWith("web\nweb\npaused\nweb\non\nstatus 125\nweb\nweb exited stopped\nweb\n", output, StringComparison.Ordinal);
+        Assert.Contains("doppel: No space left on device", output, StringComparison.Ordinal);
+    }
+
     [ToolFact("apt-get")]
     public async Task Rename_WhileItRuns_IsReachedByTheNewName()
     {
