@@ -16,13 +16,7 @@ public sealed class EchoOutwardTests : IDisposable
     private const string Everybody = "0 2147483647", Nobody = "1 0";
     private static readonly IpAddress s_world4 = StackBench.Ip("192.0.2.1"), s_world6 = StackBench.Ip("2001:db8::1"), s_guest6 = StackBench.Ip("fec0::15");
 
-    private readonly NetworkNamespace _host = new();
-
-    public EchoOutwardTests()
-    {
-        _host.Ip("address add 192.0.2.1/32 dev lo");
-        _host.Ip("-6 address add 2001:db8::1/128 dev lo nodad");
-    }
+    private readonly NetworkNamespace _host = NetworkNamespace.CreateWorld();
 
     public void Dispose() => _host.Dispose();
 

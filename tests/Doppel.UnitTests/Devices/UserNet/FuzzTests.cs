@@ -1,5 +1,6 @@
 using Doppel.Devices.Backends.Net;
 using Doppel.Devices.Backends.Net.User;
+using Doppel.Devices.Backends.Net.User.Naming;
 using Doppel.Devices.Backends.Net.User.Packets;
 using Xunit.Abstractions;
 
@@ -20,7 +21,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Random random = new(seed);
         // Nothing leaves the host: all that is not ours is prohibited.
         using StackBench bench = new(new UserNetworkOptions { Restrict = true, Resolvers = [] });
-        byte[][] seeds = Seeds();
+        byte[][] seeds = FuzzFrames.Seeds();
         for (int i = 0; i < s_rounds; i++)
         {
             byte[] frame = random.Next(10) == 0 ? Random(random) : Mutate(random, (byte[])seeds[random.Next(seeds.Length)].Clone());
@@ -31,6 +32,36 @@ public sealed class FuzzTests(ITestOutputHelper output)
             if (random.Next(100) == 0) bench.Received.Clear();
         }
         AssertBounded(bench);
+    }
+
+    [Fact]
+    public void Seeds_AsTheyAre_AreAnswered()
+    {
+        using StackBench bench = new(new UserNetworkOptions { Restrict = true, Resolvers = [] });
+        foreach (byte[] frame in FuzzFrames.Seeds()) bench.Send(frame);
+        Assert.Equal(FuzzFrames.Seeds().Length - FuzzFrames.Unanswered, bench.Received.Count);
+    }
+
+    [Theory]
+    [InlineData(6)]
+    public void DnsResponses_RandomAndMutated_AreValues(int seed)
+    {
+        output.WriteLine($"seed {seed}, {s_rounds} rounds");
+        Random random = new(seed);
+        byte[] query = Convert.FromHexString("000701000001000000000000" + "07657861" + "6D706C65036F726700" + "00010001");
+        byte[] records = Convert.FromHexString("C00C00010001000000" + "3C0004C0000207" + "C00C001C00010000003C0010" + "20010DB8000000000000000000000001");
+        Assert.True(DnsQuestion.TryRead(query, out DnsQuestion question));
+        int found = 0;
+        for (int i = 0; i < s_rounds; i++)
+        {
+            byte[] response = [.. query, .. records];
+            (response[2], response[7]) = (0x81, (byte)random.Next(4));
+            for (int change = random.Next(4); change > 0; change--) response[random.Next(response.Length)] = (byte)random.Next(256);
+            response = response[..(random.Next(4) == 0 ? random.Next(response.Length) : response.Length)];
+            bool answers = DnsMessage.Answers(response, query, question);
+            DnsMessage.ReadAddresses(answers ? response : [.. query], question, (_, _) => found++);
+        }
+        Assert.InRange(found, s_rounds / 10, 4 * s_rounds);
     }
 
     [Theory]
@@ -94,38 +125,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     {
         for (int i = random.Next(6); i > 0; i--) frame[random.Next(12, frame.Length)] = (byte)random.Next(256);
         if (random.Next(4) == 0) frame = frame[..random.Next(frame.Length)];
-        return Repair(frame);
-    }
-
-    private static byte[] Repair(byte[] frame)
-    {
-        if (frame.Length < 34 || frame[12] != 8 || frame[13] != 0) return frame;
-        int header = Math.Clamp((frame[14] & 15) * 4, 20, frame.Length - 14);
-        frame[24] = frame[25] = 0;
-        ushort sum = StackBench.Checksum(frame.AsSpan(14, header));
-        frame[24] = (byte)(sum >> 8);
-        frame[25] = (byte)sum;
+        if (random.Next(4) != 0) FuzzFrames.Repair(frame);
         return frame;
-    }
-
-    private static byte[][] Seeds()
-    {
-        byte[] dhcp = new byte[300];
-        Convert.FromHexString("010106").CopyTo(dhcp, 0);
-        Convert.FromHexString("63825363350103" + "3204" + "0A00020F" + "0C03616263" + "FF").CopyTo(dhcp, 236);
-        byte[] dns = Convert.FromHexString("000701000001000000000000" + "04686F737406646F7070656C08696E7465726E616C00" + "00010001");
-        byte[] v6 = Convert.FromHexString("6000000000183AFF" + "FEC00000000000000000000000000015" + "FF0200000000000000000001FF000002" + "8700000000000000" + "FEC00000000000000000000000000002");
-        byte[] arp = Convert.FromHexString("0001080006040001525400123456" + "0A00020F" + "000000000000" + "0A000202");
-        MiniTcp tcp = new([]);
-        return
-        [
-            StackBench.Ethernet(EtherType.Arp, arp, MacAddress.Broadcast), StackBench.Ethernet(EtherType.Ipv6, v6),
-            StackBench.Udp(new(StackBench.Ip("255.255.255.255"), 67), 68, dhcp, StackBench.Ip("0.0.0.0")),
-            StackBench.Udp(new(StackBench.Dns, 53), 4000, dns), StackBench.Udp(new(StackBench.Ip("192.0.2.1"), 9), 4001, new byte[100]),
-            StackBench.Echo(StackBench.Host, new byte[64]), StackBench.Echo(StackBench.Ip("192.0.2.1"), new byte[64]),
-            StackBench.Ipv4(StackBench.Host, IpProtocol.Udp, new byte[64], fragment: 0x2000), StackBench.Ipv4(StackBench.Host, IpProtocol.Udp, new byte[64], fragment: 8),
-            tcp.Syn(), tcp.Make(5, TcpFlags.Ack, new byte[100]), tcp.Make(5, TcpFlags.Syn, default, [2, 4, 5, 0xb4, 1, 3, 3, 7, 4, 2, 0, 0]),
-            StackBench.Ipv4(StackBench.Dns, IpProtocol.Tcp, tcp.Syn().AsSpan(34)),
-        ];
     }
 }

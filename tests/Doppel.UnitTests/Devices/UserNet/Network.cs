@@ -25,8 +25,7 @@ internal sealed class Network : IDisposable
     /// <summary>Waits until the guest has made its IPv6 address from the router's advertisement and found no duplicate.</summary>
     internal void WaitForAddress(AddressFamily family)
     {
-        Func<bool> ready = family == AddressFamily.InterNetwork ? static () => true : HasGlobalAddress;
-        Assert.True(SpinWait.SpinUntil(() => Guest.Namespace.Run(ready), TimeSpan.FromSeconds(60)), "the guest made no IPv6 address");
+        if (family == AddressFamily.InterNetworkV6) Guest.Namespace.WaitForAddress6("fec0");
     }
 
     /// <summary>Opens a socket in the guest.</summary>
@@ -61,11 +60,6 @@ internal sealed class Network : IDisposable
         int count = await socket.ReceiveAsync(verdict);
         return count == 0 ? "no verdict" : System.Text.Encoding.ASCII.GetString(verdict.AsSpan(1, count - 1));
     }
-
-    // The file of the calling thread's network: address, interface, prefix, scope, flags (0x40 is tentative), name.
-    private static bool HasGlobalAddress()
-        => File.ReadLines("/proc/thread-self/net/if_inet6").Any(static l => l.StartsWith("fec0", StringComparison.Ordinal)
-            && (Convert.ToInt32(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[4], 16) & 0x40) == 0);
 
     public void Dispose()
     {

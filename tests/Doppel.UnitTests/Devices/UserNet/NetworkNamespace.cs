@@ -51,6 +51,32 @@ internal sealed class NetworkNamespace : IDisposable
         return null;
     });
 
+    /// <summary>A network that stands for a host and the world around it: 192.0.2.1 and 2001:db8::1 are there.</summary>
+    internal static NetworkNamespace CreateWorld()
+    {
+        NetworkNamespace world = new();
+        world.Ip("address add 192.0.2.1/32 dev lo");
+        world.Ip("-6 address add 2001:db8::1/128 dev lo nodad");
+        world.WaitForAddress6("20010db8");
+        return world;
+    }
+
+    /// <summary>Waits until the kernel uses an IPv6 address, which it does not do at once even where it looks for no duplicate.</summary>
+    /// <param name="start">How the address begins, in hexadecimal digits.</param>
+    internal void WaitForAddress6(string start)
+        => Assert.True(SpinWait.SpinUntil(() => Run(() => HasAddress6(start) && HasLocalRoute6(start)), TimeSpan.FromSeconds(60)), $"no IPv6 address {start}...");
+
+    // The file of the calling thread's network: address, interface, prefix, scope, flags (0x40 is tentative), name.
+    private static bool HasAddress6(string start)
+        => File.ReadLines("/proc/thread-self/net/if_inet6").Any(l => l.StartsWith(start, StringComparison.Ordinal)
+            && (Convert.ToInt32(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[4], 16) & 0x40) == 0);
+
+    // The kernel makes this a moment after the address, and what connects between the two never hears an answer from itself. The ninth field are
+    // the flags (0x80000000 is local).
+    private static bool HasLocalRoute6(string start)
+        => File.ReadLines("/proc/thread-self/net/ipv6_route").Any(l => l.StartsWith(start, StringComparison.Ordinal)
+            && (Convert.ToUInt32(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[8], 16) & 0x8000_0000) != 0);
+
     /// <summary>Runs <c>ip</c> (Debian package iproute2) inside.</summary>
     internal void Ip(string arguments) => Tool("ip", arguments);
 

@@ -32,6 +32,8 @@ internal sealed unsafe class TapGuest : INetReceiver, IDisposable
         Capabilities = offloads ? NetCapabilities.All with { Udp = false } : NetCapabilities.Plain;
         _stop = EventFd(0, 0);
         _tap = Namespace.Run(() => Open(offloads));
+        // Else the kernel waits for up to a second before it asks for a router.
+        Namespace.Run(static () => File.WriteAllText("/proc/sys/net/ipv6/conf/tap0/router_solicitation_delay", "0"));
         Namespace.Ip("link set tap0 up");
         Namespace.Ip("address add 10.0.2.15/24 dev tap0");
         Namespace.Ip("route add default via 10.0.2.2");
