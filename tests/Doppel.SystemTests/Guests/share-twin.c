@@ -1,6 +1,6 @@
 // Run in a guest: share-twin SHARE OTHER SEED COUNT. Makes the same random system calls in a shared folder and in a folder of the guest's own, and
-// says where results, errors, or what is there afterwards differ. Both folders must be empty, and alone in theirs. The owner may do anything with
-// what is made, because the host may hold the guest's root back. What Linux's client can not do is left out: see docs/sharing.md.
+// says where results, errors, or what is there afterwards differ. Both folders must be empty, and alone in theirs. What Linux's client can not do
+// is left out: see docs/sharing.md.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -98,7 +98,7 @@ static long list(const char *path, char *into, size_t room) {
 
 static void do_open(int slot, const char *folder, const char *name) {
 	static const int access[] = {O_RDONLY, O_WRONLY, O_RDWR, O_RDWR};
-	int flags = PICK(access), mode = 0600 | (next(4) ? 0066 : (int)next(01000));
+	int flags = PICK(access), mode = next(4) ? 0666 : (int)next(01000);
 	if (next(2)) flags |= O_CREAT;
 	if (next(4) == 0) flags |= O_EXCL & -(flags & O_CREAT ? 1 : 0);
 	if (next(5) == 0 && (flags & O_ACCMODE) != O_RDONLY) flags |= O_TRUNC;
@@ -156,7 +156,7 @@ static void do_file(int slot) {
 	long result, at = next(LARGEST / 2), count = next(3) ? next(200) : next(LARGEST / 2);
 	unsigned char *from = s_pattern + next(LARGEST / 2);
 	struct stat status[SIDES];
-	int what = next(16), mode = 0600 | next(01000), whence = next(2) ? SEEK_CUR : SEEK_SET;
+	int what = next(16), mode = next(01000), whence = next(2) ? SEEK_CUR : SEEK_SET;
 	struct iovec pieces[SIDES][2];
 	for (int side = 0; side < SIDES; side++) {
 		pieces[side][0] = (struct iovec){s_data[side], count / 3};
@@ -195,7 +195,7 @@ static void do_names(const char *folder, const char *name) {
 	for (int side = 0; side < SIDES; side++) path_of(path[side], side, folder, name), path_of(other[side], side, folder2, name2);
 	long result;
 	struct stat status[SIDES];
-	int what = next(19), mode = 0700 | (next(3) ? 0055 : (int)next(010000) & ~S_ISVTX), user = next(3) * OTHER_USER, size = next(LARGEST / 2);
+	int what = next(19), mode = next(3) ? 0755 : (int)next(010000) & ~S_ISVTX, user = next(3) * OTHER_USER, size = next(LARGEST / 2);
 	int flags = geteuid() == 0 && next(2) ? AT_SYMLINK_NOFOLLOW : 0, is_pipe = stat(path[1], &status[1]) == 0 && S_ISFIFO(status[1].st_mode);
 	// Linux's client sets times in whole seconds.
 	struct timespec times[2] = {{.tv_sec = next(2000000000)}, {.tv_sec = next(2000000000)}};

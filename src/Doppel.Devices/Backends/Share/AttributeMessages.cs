@@ -74,7 +74,7 @@ internal static class AttributeMessages
             if ((valid & SetGid) != 0) owner = owner with { Gid = gid };
             error = session.Ownership.Write(entry!, status, owner);
         }
-        if (error == 0 && (valid & SetSize) != 0) error = ChangeSize(fid, entry!, size);
+        if (error == 0 && (valid & SetSize) != 0) error = ChangeSize(session, fid, entry!, size);
         if (error == 0 && (valid & (SetAccessed | SetModified)) != 0)
             error = entry!.SetTimes(Choose(valid, SetAccessed, AccessedGiven, accessed),
                 Choose(valid, SetModified, ModifiedGiven, modified));
@@ -102,10 +102,14 @@ internal static class AttributeMessages
     }
 
     // A file that is open for writing may be cut even if a later change of its permissions would forbid it.
-    private static int ChangeSize(ShareFid fid, HostEntry entry, ulong size) => fid switch
+    private static int ChangeSize(ShareSession session, ShareFid fid, HostEntry entry, ulong size)
     {
-        _ when size > long.MaxValue => Errno.EINVAL,
-        { File: { } file, Folder: null } when fid.Flags.MayWrite => file.SetLength((long)size),
-        _ => entry.SetLength((long)size),
-    };
+        if (size > long.MaxValue) return Errno.EINVAL;
+        if (fid is { File: { } file, Folder: null } && fid.Flags.MayWrite) return file.SetLength((long)size);
+        using ShareRights rights = new(session.Options);
+        int error;
+        do error = entry.SetLength((long)size);
+        while (rights.Extend(error, entry));
+        return error;
+    }
 }

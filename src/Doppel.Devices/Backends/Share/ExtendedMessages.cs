@@ -75,9 +75,12 @@ internal static class ExtendedMessages
         if (attribute.Filled != attribute.Value.Length) return Errno.EINVAL;
         int error = session.Tree.Reach(fid.Node, out HostEntry? entry);
         if (error != 0) return error;
+        using ShareRights rights = new(session.Options);
         // The protocol has no other way to remove one, and Linux asks for no empty value that must be there already.
-        return attribute is { Value.Length: 0, Flags: MustExist } ? entry!.RemoveAttribute(attribute.Name)
+        do error = attribute is { Value.Length: 0, Flags: MustExist } ? entry!.RemoveAttribute(attribute.Name)
             : entry!.SetAttribute(attribute.Name, attribute.Value, attribute.Flags);
+        while (rights.Extend(error, entry));
+        return error;
     }
 
     private static int CheckName(ReadOnlySpan<byte> name)
@@ -91,7 +94,12 @@ internal static class ExtendedMessages
     private static int Fetch(ShareSession session, HostEntry entry, ReadOnlySpan<byte> name, out byte[] value)
     {
         byte[] room = session.AttributeRoom;
-        int error = name.IsEmpty ? entry.ListAttributes(room, out int length) : entry.GetAttribute(name, room, out length);
+        int error, length;
+        using (ShareRights rights = new(session.Options))
+        {
+            do error = name.IsEmpty ? entry.ListAttributes(room, out length) : entry.GetAttribute(name, room, out length);
+            while (rights.Extend(error, entry));
+        }
         value = error != 0 ? [] : name.IsEmpty ? Filter(room.AsSpan(0, length)) : room[..length];
         return error;
     }

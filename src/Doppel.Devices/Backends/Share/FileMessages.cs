@@ -100,7 +100,11 @@ internal static class FileMessages
         if (flags.MayWrite && session.Options.IsReadOnly) return Errno.EROFS;
         int error = session.Tree.Reach(node, out HostEntry? entry);
         if (error != 0) return error;
-        return session.Tree.IsFull ? Errno.ENFILE : entry!.Open(flags, out file);
+        if (session.Tree.IsFull) return Errno.ENFILE;
+        using ShareRights rights = new(session.Options);
+        do error = entry!.Open(flags, out file);
+        while (rights.Extend(error, entry));
+        return error;
     }
 
     private static int OpenExisting(
@@ -124,7 +128,10 @@ internal static class FileMessages
         file = null;
         if (session.Tree.IsFull) return Errno.ENFILE;
         int error = session.Tree.Reach(folder.Node, out HostEntry? at);
-        if (error == 0) error = at!.Create(name, flags, wanted.Special & GuestOwnership.PlainBits, out file);
+        if (error != 0) return error;
+        using ShareRights rights = new(session.Options);
+        do error = at!.Create(name, flags, wanted.Special & GuestOwnership.PlainBits, out file);
+        while (rights.Extend(error, at));
         if (error != 0) return error;
         error = file!.Entry.GetStatus(out HostFileStatus status);
         if (error != 0)

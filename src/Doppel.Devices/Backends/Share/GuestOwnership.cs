@@ -16,12 +16,12 @@ internal readonly record struct GuestOwner(uint Uid, uint Gid, uint Special);
 /// set-user-ID and set-group-ID bits, which must not take effect on the host, is kept in an extended attribute. Thread contract:
 /// immutable.
 /// </summary>
-internal sealed class GuestOwnership(uint hostUid, uint hostGid)
+internal sealed class GuestOwnership(ShareOptions options, uint hostUid, uint hostGid)
 {
     internal const uint SpecialBits = 0xC00, PlainBits = 0x3FF;
 
-    private const uint Nobody = 65534, OwnerMayWrite = 0x80;
-    private const int LongestValue = 64;
+    private const uint Nobody = 65534;
+    private const int LongestValue = 64, LongestList = 4096;
 
     /// <summary>What the names of attributes of ours begin with; the guest does not see these.</summary>
     internal static ReadOnlySpan<byte> Prefix => "user.doppel."u8;
@@ -39,15 +39,10 @@ internal sealed class GuestOwnership(uint hostUid, uint hostGid)
         if (!CanHaveAttribute(status)) return 0;
         bool isThere = TryReadAttribute(entry, status, out GuestOwner before);
         if (isThere ? owner == before : owner == Usual(status)) return 0;
-        int error = Store(entry, status, owner);
-        if (error == Errno.EACCES)
-        {
-            // The kernel wants write permission for this, which the owner may give himself.
-            uint mode = status.Mode & (SpecialBits | PlainBits);
-            if (entry.SetMode(mode | OwnerMayWrite) != 0) return Errno.EPERM;
-            error = Store(entry, status, owner);
-            entry.SetMode(mode);
-        }
+        int error;
+        using ShareRights rights = new(options);
+        do error = Store(entry, status, owner);
+        while (rights.Extend(error, entry));
         return error is 0 or Errno.ENOSPC ? error : Errno.EPERM;
     }
 
@@ -62,12 +57,26 @@ internal sealed class GuestOwnership(uint hostUid, uint hostGid)
 
     private static bool CanHaveAttribute(in HostFileStatus status) => status.IsRegular || status.IsFolder;
 
-    private static bool TryReadAttribute(HostEntry entry, in HostFileStatus status, out GuestOwner owner)
+    private bool TryReadAttribute(HostEntry entry, in HostFileStatus status, out GuestOwner owner)
     {
         owner = default;
         if (!CanHaveAttribute(status)) return false;
         Span<byte> value = stackalloc byte[LongestValue];
-        return entry.GetAttribute(AttributeName, value, out int length) == 0 && TryParse(value[..length], out owner);
+        int error, length;
+        using (ShareRights rights = new(options))
+        {
+            do error = entry.GetAttribute(AttributeName, value, out length);
+            while (error == Errno.EACCES && MayBeKept(entry) && rights.Extend(error, entry));
+        }
+        return error == 0 && TryParse(value[..length], out owner);
+    }
+
+    // Unlike their values, the names need no permission, so that looking at a file that has no owner kept does not touch it.
+    private static bool MayBeKept(HostEntry entry)
+    {
+        Span<byte> names = stackalloc byte[LongestList];
+        int error = entry.ListAttributes(names, out int length);
+        return error == Errno.ERANGE || (error == 0 && names[..length].IndexOf(AttributeName) >= 0);
     }
 
     private static bool TryParse(ReadOnlySpan<byte> text, out GuestOwner owner)

@@ -14,7 +14,12 @@ internal static class NameMessages
         uint gid = message.Int();
         if (target.IsEmpty) return Errno.ENOENT;
         int error = Prepare(session, folder, name, out HostEntry? at);
-        if (error == 0) error = at!.MakeSymlink(name, target);
+        if (error != 0) return error;
+        using (ShareRights rights = new(session.Options))
+        {
+            do error = at!.MakeSymlink(name, target);
+            while (rights.Extend(error, at));
+        }
         return error != 0 ? error : Describe(session, folder, name, new NewFile(gid, 0), ref reply);
     }
 
@@ -30,7 +35,12 @@ internal static class NameMessages
         bool isDevice = type is HostFileStatus.CharacterDevice or HostFileStatus.BlockDevice;
         if (isDevice && !session.Options.AllowDeviceNodes) return Errno.EPERM;
         int error = Prepare(session, folder, name, out HostEntry? at);
-        if (error == 0) error = at!.MakeNode(name, type | (mode & GuestOwnership.PlainBits), isDevice ? (major, minor) : default);
+        if (error != 0) return error;
+        using (ShareRights rights = new(session.Options))
+        {
+            do error = at!.MakeNode(name, type | (mode & GuestOwnership.PlainBits), isDevice ? (major, minor) : default);
+            while (rights.Extend(error, at));
+        }
         return error != 0 ? error : Describe(session, folder, name, new NewFile(gid, mode), ref reply);
     }
 
@@ -40,7 +50,12 @@ internal static class NameMessages
         ReadOnlySpan<byte> name = message.Text();
         uint mode = message.Int(), gid = message.Int();
         int error = Prepare(session, folder, name, out HostEntry? at);
-        if (error == 0) error = at!.MakeFolder(name, mode & GuestOwnership.PlainBits);
+        if (error != 0) return error;
+        using (ShareRights rights = new(session.Options))
+        {
+            do error = at!.MakeFolder(name, mode & GuestOwnership.PlainBits);
+            while (rights.Extend(error, at));
+        }
         return error != 0 ? error : Describe(session, folder, name, new NewFile(gid, mode), ref reply);
     }
 
@@ -62,7 +77,12 @@ internal static class NameMessages
         if (!session.TryFind(message.Int(), out ShareFid file)) return Errno.EBADF;
         ReadOnlySpan<byte> name = message.Text();
         int error = session.Reach(file, out HostEntry? entry);
-        if (error == 0) error = Prepare(session, folder, name, out HostEntry? at) is int failed and not 0 ? failed : at!.Link(entry!, name);
+        if (error != 0) return error;
+        error = Prepare(session, folder, name, out HostEntry? at);
+        if (error != 0) return error;
+        using ShareRights rights = new(session.Options);
+        do error = at!.Link(entry!, name);
+        while (rights.Extend(error, at));
         return error;
     }
 
@@ -72,7 +92,7 @@ internal static class NameMessages
         if (!session.TryFind(message.Int(), out ShareFid folder)) return Errno.EBADF;
         ReadOnlySpan<byte> name = message.Text();
         if (file.Node.Parent is not { } parent) return Errno.EBUSY;
-        return file.Node.IsDetached ? Errno.ENOENT : Move(session.Tree, parent, file.Node.Name, folder.Node, name);
+        return file.Node.IsDetached ? Errno.ENOENT : Move(session, parent, file.Node.Name, folder.Node, name);
     }
 
     internal static int RenameAt(ShareSession session, ref ShareReader message, ref ShareWriter reply)
@@ -80,7 +100,7 @@ internal static class NameMessages
         if (!session.TryFind(message.Int(), out ShareFid oldFolder)) return Errno.EBADF;
         ReadOnlySpan<byte> oldName = message.Text();
         if (!session.TryFind(message.Int(), out ShareFid newFolder)) return Errno.EBADF;
-        return Move(session.Tree, oldFolder.Node, oldName, newFolder.Node, message.Text());
+        return Move(session, oldFolder.Node, oldName, newFolder.Node, message.Text());
     }
 
     internal static int UnlinkAt(ShareSession session, ref ShareReader message, ref ShareWriter reply)
@@ -88,7 +108,7 @@ internal static class NameMessages
         if (!session.TryFind(message.Int(), out ShareFid folder)) return Errno.EBADF;
         ReadOnlySpan<byte> name = message.Text();
         uint flags = message.Int();
-        return (flags & ~RemoveFolder) != 0 ? Errno.EINVAL : Unlink(session.Tree, folder.Node, name, flags != 0);
+        return (flags & ~RemoveFolder) != 0 ? Errno.EINVAL : Unlink(session, folder.Node, name, flags != 0);
     }
 
     internal static int Remove(ShareSession session, ref ShareReader message, ref ShareWriter reply)
@@ -97,33 +117,44 @@ internal static class NameMessages
         int error = session.Options.IsReadOnly ? Errno.EROFS
             : fid.Node.Parent is null ? Errno.EBUSY
             : fid.Node.IsDetached ? Errno.ENOENT
-            : Unlink(session.Tree, fid.Node.Parent, fid.Node.Name, fid.Node.IsFolder);
+            : Unlink(session, fid.Node.Parent, fid.Node.Name, fid.Node.IsFolder);
         // The handle is gone, whatever came of it.
         session.Remove(fid);
         return error;
     }
 
-    private static int Unlink(ShareTree tree, ShareNode folder, ReadOnlySpan<byte> name, bool isFolder)
+    private static int Unlink(ShareSession session, ShareNode folder, ReadOnlySpan<byte> name, bool isFolder)
     {
+        ShareTree tree = session.Tree;
         int error = folder.IsFolder ? ShareNames.CheckRemoved(name, isFolder) : Errno.ENOTDIR;
         if (error != 0) return error;
         tree.Pin(folder, name);
         error = tree.Reach(folder, out HostEntry? at);
-        if (error == 0) error = at!.Remove(name, isFolder);
+        if (error != 0) return error;
+        using ShareRights rights = new(session.Options);
+        do error = at!.Remove(name, isFolder);
+        while (rights.Extend(error, at));
         if (error == 0) tree.Removed(folder, name);
         return error;
     }
 
     private static int Move(
-        ShareTree tree, ShareNode oldFolder, ReadOnlySpan<byte> oldName, ShareNode newFolder, ReadOnlySpan<byte> newName)
+        ShareSession session, ShareNode oldFolder, ReadOnlySpan<byte> oldName, ShareNode newFolder, ReadOnlySpan<byte> newName)
     {
+        ShareTree tree = session.Tree;
         int error = oldFolder.IsFolder && newFolder.IsFolder ? ShareNames.CheckMoved(oldName) : Errno.ENOTDIR;
         if (error == 0) error = ShareNames.CheckMoved(newName);
         if (error != 0) return error;
+        // A folder that gets another parent is written to itself.
+        HostEntry? moved = tree.Pin(oldFolder, oldName);
         tree.Pin(newFolder, newName);
         error = tree.Reach(oldFolder, out HostEntry? from);
-        if (error == 0) error = tree.Reach(newFolder, out HostEntry? to) is int failed and not 0 ? failed
-            : from!.Rename(oldName, to!, newName);
+        if (error != 0) return error;
+        error = tree.Reach(newFolder, out HostEntry? to);
+        if (error != 0) return error;
+        using ShareRights rights = new(session.Options);
+        do error = from!.Rename(oldName, to!, newName);
+        while (rights.Extend(error, from, to, moved));
         if (error == 0) tree.Renamed(oldFolder, oldName, newFolder, newName);
         return error;
     }

@@ -17,6 +17,7 @@ internal sealed class ShareSession : IDisposable
     {
         Options = options;
         Tree = new ShareTree(root, options);
+        Ownership = new GuestOwnership(options, HostIdentity.Uid, HostIdentity.Gid);
         Locks = new ShareLocks(Tree, options);
     }
 
@@ -24,7 +25,7 @@ internal sealed class ShareSession : IDisposable
 
     internal ShareTree Tree { get; }
 
-    internal GuestOwnership Ownership { get; } = new(HostIdentity.Uid, HostIdentity.Gid);
+    internal GuestOwnership Ownership { get; }
 
     /// <summary>Room for one attribute or list of names, as long as they can be.</summary>
     internal byte[] AttributeRoom => _attributeRoom ??= new byte[ExtendedMessages.MaxValue];

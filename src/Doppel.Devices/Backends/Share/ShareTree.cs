@@ -17,6 +17,7 @@ internal sealed class ShareTree : IDisposable
 
     private readonly LinkedList<ShareNode> _recent = new();
     private readonly List<ulong> _devices;
+    private readonly ShareOptions _options;
     private readonly int _maxDescriptors, _maxKept, _maxNodes;
     private int _entries;
     private int _nodes;
@@ -24,6 +25,7 @@ internal sealed class ShareTree : IDisposable
 
     internal ShareTree(HostEntry root, ShareOptions options)
     {
+        _options = options;
         _maxDescriptors = Math.Max(FewestDescriptors, options.MaxDescriptors);
         _maxKept = Math.Max(_maxDescriptors / KeptPart, Math.Min(_maxDescriptors, MostKept));
         _maxNodes = options.MaxNodes;
@@ -67,7 +69,12 @@ internal sealed class ShareTree : IDisposable
         int error = Reach(folder, out HostEntry? at);
         if (error != 0) return error;
         if (IsFull) return Errno.ENFILE;
-        error = at!.Find(name, out HostEntry? entry);
+        HostEntry? entry;
+        using (ShareRights rights = new(_options))
+        {
+            do error = at!.Find(name, out entry);
+            while (rights.Extend(error, at));
+        }
         if (error != 0) return error;
         error = entry!.GetStatus(out HostFileStatus status);
         if (error != 0)
@@ -132,11 +139,9 @@ internal sealed class ShareTree : IDisposable
     }
 
     /// <summary>Makes sure that a node can be reached when its name is gone.</summary>
-    internal void Pin(ShareNode folder, ReadOnlySpan<byte> name)
-    {
-        // If it can not be found it is stale already.
-        if (Child(folder, name) is { } node) _ = Reach(node, out _);
-    }
+    /// <returns>Its descriptor; null if the guest does not hold it, or it can not be found, and so is stale already.</returns>
+    internal HostEntry? Pin(ShareNode folder, ReadOnlySpan<byte> name) =>
+        Child(folder, name) is { } node && Reach(node, out HostEntry? entry) == 0 ? entry : null;
 
     /// <summary>A name is gone.</summary>
     internal void Removed(ShareNode folder, ReadOnlySpan<byte> name)
