@@ -62,11 +62,11 @@ public sealed class MachineWordsTests
     public void Variables_OfFilesAndWords_TheLastCounts()
     {
         using TemporaryFolder folder = new();
-        folder.Write("env", "# for tests\n\nA=file\nB=two words\nHOME\n");
+        folder.Write("env", "# for tests\n\nA=file\nB=two words\nPATH\n");
         Dictionary<string, string> variables = ExecVariables.Read([folder["env"]], ["A=word", "C=x=y", "NO_SUCH_VARIABLE_HERE"], hasTerminal: false);
         Assert.Equal(new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["A"] = "word", ["B"] = "two words", ["C"] = "x=y", ["HOME"] = Environment.GetEnvironmentVariable("HOME")!,
+            ["A"] = "word", ["B"] = "two words", ["C"] = "x=y", ["PATH"] = Environment.GetEnvironmentVariable("PATH")!,
         }, variables);
         Assert.Throws<CliException>(() => ExecVariables.Read([], ["=x"], hasTerminal: false));
     }
