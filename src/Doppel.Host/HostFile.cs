@@ -56,7 +56,8 @@ public sealed unsafe class HostFile : IDisposable
 
     /// <summary>Length in bytes now.</summary>
     /// <exception cref="IOException">The host does not tell.</exception>
-    public long CurrentLength => Interop.Lseek(_handle, 0, Interop.SeekEnd) is >= 0 and var length ? length : throw HostException.FromErrno("lseek", _path);
+    public long MeasureLength()
+        => Interop.Lseek(_handle, 0, Interop.SeekEnd) is >= 0 and var length ? length : throw HostException.FromErrno("lseek", _path);
 
     /// <summary>Size of a block of the file system, in bytes.</summary>
     public int BlockSize => _layout.BlockSize;

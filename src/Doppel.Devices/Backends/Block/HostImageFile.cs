@@ -89,7 +89,7 @@ internal sealed class HostImageFile : IImageFile
         catch when (end > Length)
         {
             // A part may have been written, and what lies behind the old end is not zero then.
-            Volatile.Write(ref _length, Math.Max(Length, _file.CurrentLength));
+            Volatile.Write(ref _length, Math.Max(Length, _file.MeasureLength()));
             throw;
         }
         if (end > Length) Volatile.Write(ref _length, end);
