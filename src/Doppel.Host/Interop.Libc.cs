@@ -30,6 +30,9 @@ internal static unsafe partial class Interop
     [LibraryImport(Libc, EntryPoint = "madvise", SetLastError = true)]
     internal static partial int Madvise(nint address, nuint length, int advice);
 
+    [LibraryImport(Libc, EntryPoint = "getrandom", SetLastError = true)]
+    internal static partial nint Getrandom(byte* buffer, nuint length, uint flags);
+
     [LibraryImport(Libc, EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Doppel.Core.Time;
+using Doppel.Host;
 
 namespace Doppel.Boards;
 
@@ -23,7 +24,7 @@ internal static class BoardTime
     /// <summary>Randomness for one purpose: a function of the configured seed where the run must repeat, the host's otherwise.</summary>
     public static byte[] Seed(VirtualMachineConfig config, string purpose, int bytes)
     {
-        if (config.Time == TimePolicy.RealTime) return RandomNumberGenerator.GetBytes(bytes);
+        if (config.Time == TimePolicy.RealTime) return HostRandom.GetBytes(bytes);
         byte[] salt = Encoding.UTF8.GetBytes(purpose);
         byte[] seed = new byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(seed, config.Seed);

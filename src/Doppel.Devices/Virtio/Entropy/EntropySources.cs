@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
+using Doppel.Host;
 
 namespace Doppel.Devices.Virtio.Entropy;
 
@@ -10,7 +10,7 @@ public delegate void EntropySource(Span<byte> buffer);
 public static class EntropySources
 {
     /// <summary>The host's own generator, fit for keys.</summary>
-    public static EntropySource Host { get; } = RandomNumberGenerator.Fill;
+    public static EntropySource Host { get; } = HostRandom.Fill;
 
     /// <summary>A sequence that is the same in every run, for machines whose runs repeat. Never fit for keys that matter.</summary>
     /// <param name="seed">Chooses the sequence.</param>

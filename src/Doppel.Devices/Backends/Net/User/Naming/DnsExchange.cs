@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using Doppel.Devices.Backends.Net.User.Link;
 using Doppel.Host;
 
@@ -76,7 +75,7 @@ internal sealed class DnsExchange : ISocketOwner
         while (_tries < _servers.Count * Rounds)
         {
             IpEndpoint server = _servers[_tries++ % _servers.Count];
-            RandomNumberGenerator.Fill(Query[..2]);
+            HostRandom.Fill(Query[..2]);
             if (!TryOpen(server)) continue;
             _forwarder.Context.Alarms.Set(_alarm, _forwarder.Context.NowNs + (_overTcp ? StreamPatienceNs : DatagramPatienceNs));
             return;

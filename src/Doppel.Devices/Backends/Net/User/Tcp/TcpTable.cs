@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Doppel.Devices.Backends.Net.User.Link;
 using Doppel.Devices.Backends.Net.User.Packets;
 using Doppel.Host;
@@ -147,5 +146,5 @@ internal sealed class TcpTable(StackContext context, ITcpOpener opener)
         Reject(key, syn.Sequence + 1, error);
     }
 
-    private static uint NewInitial() => BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
+    private static uint NewInitial() => BitConverter.ToUInt32(HostRandom.GetBytes(sizeof(uint)));
 }
