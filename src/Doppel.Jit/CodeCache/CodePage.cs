@@ -7,9 +7,10 @@ namespace Doppel.Jit.CodeCache;
 internal sealed class CodePage(ulong key)
 {
     /// <summary>Memory of one page with some units, in bytes.</summary>
-    internal const int MetadataBytes = (32 * (sizeof(ushort) + sizeof(long))) + 384;
+    internal const int MetadataBytes = (32 * (sizeof(ushort) + sizeof(long))) + 192;
 
-    private readonly Dictionary<int, nint> _replaced = [];
+    // Most pages never have a region.
+    private Dictionary<int, nint>? _replaced;
     private Table _units = new(8);
     private int _count;
     private bool _isDropped;
@@ -33,15 +34,15 @@ internal sealed class CodePage(ulong key)
 
     /// <summary>Finds the quick translation for an offset on the page.</summary>
     internal bool TryFindQuick(int offset, out nint code) =>
-        _replaced.TryGetValue(offset, out code) ? code != 0 : TryFind(offset, out code);
+        _replaced is not null && _replaced.TryGetValue(offset, out code) ? code != 0 : TryFind(offset, out code);
 
     /// <summary>True if the code for an offset is an optimised region.</summary>
-    internal bool HasRegion(int offset) => _replaced.ContainsKey(offset);
+    internal bool HasRegion(int offset) => _replaced is not null && _replaced.ContainsKey(offset);
 
     /// <summary>Adds the quick translation for an offset that has none.</summary>
     internal void AddQuick(int offset, nint code)
     {
-        if (HasRegion(offset)) _replaced[offset] = code;
+        if (HasRegion(offset)) _replaced![offset] = code;
         else Set(offset, code);
     }
 
@@ -50,7 +51,7 @@ internal sealed class CodePage(ulong key)
     internal nint AddRegion(int offset, nint code)
     {
         nint quick = TryFind(offset, out nint found) ? found : 0;
-        _replaced[offset] = quick;
+        (_replaced ??= [])[offset] = quick;
         Set(offset, code);
         return quick;
     }

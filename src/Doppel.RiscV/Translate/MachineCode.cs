@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Doppel.Core.Diagnostics;
 using Doppel.Core.Memory;
 using Doppel.Jit.CodeCache;
@@ -173,13 +172,13 @@ internal sealed unsafe class MachineCode : IDisposable
     internal bool Sample(TranslatedPage page, int offset)
     {
         if (page.Code.HasRegion(offset)) return false;
-        return ++CollectionsMarshal.GetValueRefOrAddDefault(page.Samples, offset, out _) == _options.HotSamples;
+        return page.CountSample(offset) == _options.HotSamples;
     }
 
     /// <summary>Asks for a region.</summary>
     internal void Request(in RegionJobs.Request request)
     {
-        if (!_regions.TryAdd(request)) request.Page.Samples.Remove(request.Offset);
+        if (!_regions.TryAdd(request)) request.Page.ForgetSamples(request.Offset);
     }
 
     /// <summary>Begins with regions that were asked for.</summary>

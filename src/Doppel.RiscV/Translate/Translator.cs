@@ -241,7 +241,7 @@ internal sealed unsafe class Translator : IDisposable
         ulong codePage = _hart.Context->CodePage;
         TranslatedPage? next = FindPage(codePage + 0x1000, page.Mode);
         if (next is null || next == page || !_memory.TryRead(next.Gpa, out ushort half)) return default;
-        if (!next.Predecessors.Contains(page)) next.Predecessors.Add(page);
+        next.AddPredecessor(page);
         _jumps.FillNextPage(_fetched.TableOf(next.Mode), codePage, next.Code.Key);
         return (half, next.Code.Key);
     }
