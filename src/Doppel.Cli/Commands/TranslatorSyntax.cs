@@ -19,7 +19,7 @@ internal sealed class TranslatorSyntax
     private readonly Option<long> _cache = new("--jit-cache")
     {
         HelpName = "SIZE",
-        Description = "Most memory for the code that jit generates, shared by the processors; a plain number counts MiB [default: 80M]",
+        Description = "Most memory for the code that jit generates, shared by the processors; a plain number counts MiB [default: 72M]",
         CustomParser = ParseCache,
         DefaultValueFactory = static _ => TranslatorConfig.Default.CacheBytes,
     };

@@ -20,7 +20,7 @@ namespace Doppel.RiscV.Engines;
 internal sealed unsafe class JitVcpu : HartVcpu, ITranslatedRunner
 {
     // The interpreter has few instructions to do, and those are in few places.
-    private const int InterpretedPages = 64;
+    private const int InterpretedPages = 32;
 
     private readonly JitContext* _context;
     private readonly InterpreterCore _core;

@@ -26,7 +26,7 @@ public sealed record JitOptions
     /// Most memory for the generated code of a machine in bytes, at least <see cref="MinCacheBytes"/>. It is reserved at once, committed by use,
     /// and shared by all harts (docs/decisions/0017-one-code-cache.md).
     /// </summary>
-    public long CacheBytes { get; init; } = 80 << 20;
+    public long CacheBytes { get; init; } = 72 << 20;
 
     /// <summary>Size of the code cache in bytes: whole pages, within what jumps can reach.</summary>
     internal int BoundedCacheBytes => (int)Math.Clamp(CacheBytes & ~0xFFFL, MinCacheBytes, 1 << 30);
