@@ -6,45 +6,9 @@
 
 enum { FIRST_PORT = 1023, LAST_PORT = 900, SECOND = 1000000000 };
 
-static struct channel channels[CHANNELS];
-static int used; /* channels from here on are free */
 static struct pollfd polled[2 + 3 * CHANNELS];
 static struct channel *owners[2 + 3 * CHANNELS];
 static u8 streams[2 + 3 * CHANNELS];
-
-struct channel *find_channel(u32 id)
-{
-	for (int i = 0; i < used; i++)
-		if (channels[i].kind != FREE && channels[i].id == id) return &channels[i];
-	return 0;
-}
-
-struct channel *new_channel(u32 id, u8 kind)
-{
-	for (int i = 0; i < CHANNELS; i++) {
-		struct channel *channel = &channels[i];
-		if (channel->kind != FREE) continue;
-		memset(channel, 0, sizeof *channel);
-		channel->id = id;
-		channel->kind = kind;
-		channel->fds[0] = channel->fds[1] = channel->fds[2] = -1;
-		/* The host's window is known from its hello; until it grants more. */
-		channel->credit[1] = channel->credit[2] = WINDOW;
-		if (used <= i) used = i + 1;
-		return channel;
-	}
-	return 0;
-}
-
-void free_channel(struct channel *channel)
-{
-	if (channel->kind == EXEC) exec_abort(channel);
-	if (channel->kind == PULL) pull_free(channel);
-	if (channel->kind == PUSH) push_free(channel);
-	if (channel->kind == PROCESSES) processes_free(channel);
-	channel->kind = FREE;
-	while (used && channels[used - 1].kind == FREE) used--;
-}
 
 static void cancel(struct channel *channel, u32 signal)
 {
@@ -126,7 +90,7 @@ static void handle_request(const struct frame *frame)
 	}
 }
 
-void handle(const struct frame *frame)
+static void handle(const struct frame *frame)
 {
 	struct channel *channel = find_channel(frame->channel);
 	if (!channel) {
@@ -157,20 +121,6 @@ void handle(const struct frame *frame)
 	}
 }
 
-void exec_reaped(int pid, int status)
-{
-	for (int i = 0; i < used; i++) {
-		struct channel *channel = &channels[i];
-		if (channel->kind != EXEC || channel->pid != pid || channel->exited) continue;
-		channel->exited = 1;
-		channel->status = status;
-		for (int s = 1; s < 3; s++)
-			if (channel->fds[s] >= 0) call3(SYS_ioctl, channel->fds[s], FIONREAD, &channel->left[s]);
-		exec_finish(channel);
-		return;
-	}
-}
-
 static void reap(int children)
 {
 	u8 information[128];
@@ -189,8 +139,7 @@ static int watch(int count, int fd, short events, struct channel *owner, int str
 
 static int watch_channels(int count)
 {
-	for (int i = 0; i < used; i++) {
-		struct channel *channel = &channels[i];
+	for (struct channel *channel = 0; (channel = next_channel(channel));) {
 		if (channel->kind != EXEC || channel->left_alone) continue;
 		if (!channel->tty && channel->fds[0] >= 0 && channel->count) count = watch(count, channel->fds[0], POLLOUT, channel, 0);
 		for (int s = 1; s < 3; s++) {
@@ -210,8 +159,7 @@ static int has_work(const struct channel *channel)
 static int pump_work(void)
 {
 	int busy = 0;
-	for (int i = 0; i < used; i++) {
-		struct channel *channel = &channels[i];
+	for (struct channel *channel = 0; (channel = next_channel(channel));) {
 		if (!has_work(channel)) continue;
 		if (channel->kind == PULL) pull_pump(channel);
 		else processes_pump(channel);
@@ -234,7 +182,7 @@ static void serve(int host, int to_host, int children)
 		if (!wire_flush()) return;
 		int count = watch_channels(watch(watch(0, host, POLLIN, 0, 0), children, POLLIN, 0, 0));
 		if (call5(SYS_ppoll, polled, count, busy ? &at_once : 0, 0, 8) <= 0) continue;
-		if (polled[0].revents && !wire_read()) return;
+		if (polled[0].revents && !wire_read(handle)) return;
 		for (int i = 2; i < count; i++)
 			if (polled[i].revents && owners[i]->kind == EXEC) exec_pump(owners[i], streams[i], polled[i].revents);
 		if (polled[1].revents) reap(children);
@@ -283,8 +231,7 @@ static int open_port(void)
 
 static void forget_all(void)
 {
-	for (int i = 0; i < CHANNELS; i++)
-		if (channels[i].kind != FREE) cancel(&channels[i], SIGHUP);
+	for (struct channel *channel = 0; (channel = next_channel(channel));) cancel(channel, SIGHUP);
 }
 
 /* Comes back in a child, which does the work. If that is killed, for instance because memory ran out, another one takes its place. */

@@ -26,6 +26,7 @@ struct channel {
 	u32 head, count;   /* input that the process has not taken */
 	u32 returned;      /* input taken of which the host was not told */
 	void *work;        /* of pull, push and processes */
+	void (*end)(struct channel *); /* gives back what it holds */
 	u8 *input;         /* a ring of WINDOW bytes, where there is input */
 };
 
@@ -33,7 +34,7 @@ struct channel {
 struct user { u32 uid, gid, group_count, groups[MOST_GROUPS]; char name[64], home[256], shell[256]; };
 
 /* wire.c: frames to and from the host */
-int wire_read(void);               /* reads what has come and handles it; 0 when the host is gone */
+int wire_read(void (*handle)(const struct frame *)); /* reads what has come and handles it; 0 when the host is gone */
 void wire_open(int in, int out);
 int wire_flush(void);
 void send_frame(u32 channel, u8 type, u8 stream, const void *payload, u32 length);
@@ -45,10 +46,11 @@ u64 get64(const u8 *at);
 void put32(u8 *at, u32 value);
 void put64(u8 *at, u64 value);
 
-/* agent.c */
-void handle(const struct frame *frame);
+/* channels.c */
 struct channel *find_channel(u32 id);
-struct channel *new_channel(u32 id, u8 kind);
+struct channel *next_channel(struct channel *before); /* the first one after null; what was before may be free by now */
+struct channel *new_channel(u32 id, u8 kind, void (*end)(struct channel *));
+struct channel *new_work(u32 id, u8 kind, size_t size, void (*end)(struct channel *)); /* with room for work; null after it has told the host why */
 void free_channel(struct channel *channel);
 
 /* users.c */
@@ -64,21 +66,17 @@ void exec_resize(struct channel *channel, u16 columns, u16 rows);
 void exec_reaped(int pid, int status);
 void exec_pump(struct channel *channel, int which, short events);
 void exec_finish(struct channel *channel);
-void exec_abort(struct channel *channel);
 
 /* files.c */
 void pull_start(const struct frame *frame);
 void pull_pump(struct channel *channel);
-void pull_free(struct channel *channel);
 void push_start(const struct frame *frame);
 void push_entry(struct channel *channel, const u8 *bytes, u32 length);
 void push_data(struct channel *channel, const u8 *bytes, u32 length);
 void push_end(struct channel *channel);
-void push_free(struct channel *channel);
 
 /* processes.c */
 void processes_start(const struct frame *frame);
 void processes_pump(struct channel *channel);
-void processes_free(struct channel *channel);
 
 #endif

@@ -183,11 +183,24 @@ static long open_channel(struct channel *channel, struct launch *launch, u32 fla
 	return launch->tty ? open_terminal(channel, launch, size) : open_streams(channel, launch, (flags & EXEC_INPUT) != 0);
 }
 
+static void close_end(struct channel *channel, int which)
+{
+	if (channel->fds[which] < 0) return;
+	sys_close(channel->fds[which]);
+	channel->fds[which] = -1;
+}
+
+static void exec_abort(struct channel *channel)
+{
+	for (int which = 0; which < 3; which++) close_end(channel, which);
+	release(channel->input, WINDOW);
+}
+
 static void launch_program(const struct frame *frame, struct launch *launch)
 {
 	u32 flags = get32(frame->payload);
 	struct winsize size = { (u16)(get32(frame->payload + 4) >> 16), (u16)get32(frame->payload + 4), 0, 0 };
-	struct channel *channel = new_channel(frame->channel, EXEC);
+	struct channel *channel = new_channel(frame->channel, EXEC, exec_abort);
 	if (!channel) {
 		send_failure(frame->channel, -EAGAIN);
 		return;
@@ -232,13 +245,6 @@ void exec_start(const struct frame *frame)
 		if (begins(environment[i], "PATH=")) launch.path = environment[i] + 5;
 	strings[2 + arguments] = 0;
 	launch_program(frame, &launch);
-}
-
-static void close_end(struct channel *channel, int which)
-{
-	if (channel->fds[which] < 0) return;
-	sys_close(channel->fds[which]);
-	channel->fds[which] = -1;
 }
 
 static int input_fd(const struct channel *channel) { return channel->fds[channel->tty ? 1 : 0]; }
@@ -368,8 +374,14 @@ void exec_resize(struct channel *channel, u16 columns, u16 rows)
 	if (channel->tty && channel->fds[1] >= 0) call3(SYS_ioctl, channel->fds[1], TIOCSWINSZ, &size);
 }
 
-void exec_abort(struct channel *channel)
+void exec_reaped(int pid, int status)
 {
-	for (int which = 0; which < 3; which++) close_end(channel, which);
-	release(channel->input, WINDOW);
+	struct channel *channel = 0;
+	while ((channel = next_channel(channel)) && (channel->kind != EXEC || channel->pid != pid || channel->exited)) ;
+	if (!channel) return;
+	channel->exited = 1;
+	channel->status = status;
+	for (int s = 1; s < 3; s++)
+		if (channel->fds[s] >= 0) call3(SYS_ioctl, channel->fds[s], FIONREAD, &channel->left[s]);
+	exec_finish(channel);
 }

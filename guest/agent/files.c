@@ -69,6 +69,20 @@ static long visit(struct channel *channel, int folder, const char *name, const c
 	return 0;
 }
 
+static void close_level(struct pull *pull)
+{
+	pull->depth--;
+	sys_close(pull->levels[pull->depth].folder);
+}
+
+static void pull_free(struct channel *channel)
+{
+	struct pull *pull = channel->work;
+	if (pull->file >= 0) sys_close(pull->file);
+	while (pull->depth) close_level(pull);
+	release(pull, sizeof *pull);
+}
+
 /* PULL: flags, then the path. */
 void pull_start(const struct frame *frame)
 {
@@ -77,24 +91,13 @@ void pull_start(const struct frame *frame)
 		send_failure(frame->channel, -EINVAL);
 		return;
 	}
-	struct channel *channel = new_channel(frame->channel, PULL);
-	struct pull *pull = channel ? allocate(sizeof *pull) : 0;
-	if (!pull) {
-		if (channel) free_channel(channel);
-		send_failure(frame->channel, channel ? -ENOMEM : -EAGAIN);
-		return;
-	}
-	channel->work = pull;
+	struct channel *channel = new_work(frame->channel, PULL, sizeof(struct pull), pull_free);
+	if (!channel) return;
+	struct pull *pull = channel->work;
 	pull->flags = get32(frame->payload);
 	pull->file = -1;
 	long error = visit(channel, AT_FDCWD, path, "", (pull->flags & PULL_FOLLOW) != 0);
 	if (error < 0) fail(channel, error, path);
-}
-
-static void close_level(struct pull *pull)
-{
-	pull->depth--;
-	sys_close(pull->levels[pull->depth].folder);
 }
 
 static long next_entry(struct channel *channel)
@@ -155,13 +158,11 @@ void pull_pump(struct channel *channel)
 	}
 }
 
-void pull_free(struct channel *channel)
+static void push_free(struct channel *channel)
 {
-	struct pull *pull = channel->work;
-	if (!pull) return;
-	if (pull->file >= 0) sys_close(pull->file);
-	while (pull->depth) close_level(pull);
-	release(pull, sizeof *pull);
+	struct push *push = channel->work;
+	if (push->file >= 0) sys_close(push->file);
+	release(push, sizeof *push);
 }
 
 /* PUSH: flags, then the path that the entries' paths are relative to. */
@@ -171,14 +172,9 @@ void push_start(const struct frame *frame)
 		send_failure(frame->channel, -EINVAL);
 		return;
 	}
-	struct channel *channel = new_channel(frame->channel, PUSH);
-	struct push *push = channel ? allocate(sizeof *push) : 0;
-	if (!push) {
-		if (channel) free_channel(channel);
-		send_failure(frame->channel, channel ? -ENOMEM : -EAGAIN);
-		return;
-	}
-	channel->work = push;
+	struct channel *channel = new_work(frame->channel, PUSH, sizeof(struct push), push_free);
+	if (!channel) return;
+	struct push *push = channel->work;
 	push->flags = get32(frame->payload);
 	push->file = -1;
 	push->base_length = frame->length - 5;
@@ -286,12 +282,4 @@ void push_end(struct channel *channel)
 	}
 	send_result(channel->id, RESULT_EXIT, 0, 0, 0);
 	free_channel(channel);
-}
-
-void push_free(struct channel *channel)
-{
-	struct push *push = channel->work;
-	if (!push) return;
-	if (push->file >= 0) sys_close(push->file);
-	release(push, sizeof *push);
 }

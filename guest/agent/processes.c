@@ -65,17 +65,19 @@ static u32 describe(u32 pid, const char *digits, size_t digits_length, u8 *to)
 	return at;
 }
 
+static void processes_free(struct channel *channel)
+{
+	struct list *list = channel->work;
+	if (list->folder >= 0) sys_close(list->folder);
+	release(list, sizeof *list);
+}
+
 /* PROCESSES */
 void processes_start(const struct frame *frame)
 {
-	struct channel *channel = new_channel(frame->channel, PROCESSES);
-	struct list *list = channel ? allocate(sizeof *list) : 0;
-	if (!list) {
-		if (channel) free_channel(channel);
-		send_failure(frame->channel, channel ? -ENOMEM : -EAGAIN);
-		return;
-	}
-	channel->work = list;
+	struct channel *channel = new_work(frame->channel, PROCESSES, sizeof(struct list), processes_free);
+	if (!channel) return;
+	struct list *list = channel->work;
 	list->folder = (int)sys_open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (list->folder >= 0) return;
 	send_failure(frame->channel, list->folder);
@@ -112,12 +114,4 @@ void processes_pump(struct channel *channel)
 	if (!ended) return;
 	send_result(channel->id, RESULT_EXIT, 0, 0, 0);
 	free_channel(channel);
-}
-
-void processes_free(struct channel *channel)
-{
-	struct list *list = channel->work;
-	if (!list) return;
-	if (list->folder >= 0) sys_close(list->folder);
-	release(list, sizeof *list);
 }

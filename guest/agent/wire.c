@@ -65,7 +65,7 @@ void send_failure(u32 channel, long error)
 	send_result(channel, RESULT_FAILURE, (u32)-error, 0, 0);
 }
 
-int wire_read(void)
+int wire_read(void (*handle)(const struct frame *))
 {
 	long got = sys_read(from_host, incoming + have, sizeof incoming - have);
 	if (got <= 0) return got == -EAGAIN;
