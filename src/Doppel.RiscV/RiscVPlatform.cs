@@ -31,11 +31,13 @@ public enum FirmwareResult
 /// <summary>What a hart is connected to.</summary>
 /// <param name="Memory">Guest RAM and ROM.</param>
 /// <param name="Bus">Devices.</param>
-/// <param name="Time">Source of the time CSR and of timer interrupts.</param>
+/// <param name="Time">What the time CSR counts.</param>
 public sealed record RiscVPlatform(GuestMemory Memory, MmioBus Bus, MachineTime Time)
 {
-    /// <summary>Frequency of the time CSR in hertz (device tree: timebase-frequency).</summary>
-    public ulong TimebaseHz { get; init; } = 10_000_000;
+    /// <summary>
+    /// Register mtime, which the time CSR shows (unprivileged manual, "Zicntr"; device tree: timebase-frequency). By default of 10 MHz.
+    /// </summary>
+    public MachineCounter Counter { get; init; } = new(Time, 10_000_000);
 
     /// <summary>The firmware in the host, or null where M-mode code runs in the guest.</summary>
     public IRiscVFirmware? Firmware { get; init; }

@@ -4,7 +4,7 @@ using Doppel.Core.Time;
 
 namespace Doppel.Devices.Interrupts;
 
-/// <summary>All guest-visible state of an <see cref="Aclint"/>: plain data.</summary>
+/// <summary>All guest-visible state of an <see cref="Aclint"/> but mtime, which is a <see cref="MachineCounter"/>: plain data.</summary>
 public sealed class AclintState
 {
     internal AclintState(int harts)
@@ -18,9 +18,6 @@ public sealed class AclintState
 
     /// <summary>Register mtimecmp of each hart, in ticks of <see cref="Aclint.FrequencyHz"/>.</summary>
     public ulong[] TimeCompare { get; }
-
-    /// <summary>What the guest added to mtime by writing it, in ticks, modulo 2^64.</summary>
-    public ulong TimeOffset { get; set; }
 }
 
 /// <summary>
@@ -45,25 +42,24 @@ public sealed class Aclint : IMmioDevice
     public const int MaxHarts = 4095;
 
     private const ulong CompareBase = 0x4000, TimeBase = 0xBFF8;
-    private const long NsPerTick = 1_000_000_000 / (long)FrequencyHz;
 
     private readonly Lock _gate = new();
-    private readonly MachineTime _time;
+    private readonly MachineCounter _counter;
     private readonly IReadOnlyList<IrqLine> _software;
     private readonly IReadOnlyList<IrqLine> _timer;
     private readonly MachineTimer[] _alarms;
     private readonly AclintState _state;
 
     /// <summary>Creates the device in its reset state.</summary>
-    /// <param name="time">What mtime counts.</param>
+    /// <param name="counter">Register mtime.</param>
     /// <param name="software">The MSIP wire of each hart.</param>
     /// <param name="timer">The MTIP wire of each hart.</param>
     /// <exception cref="ArgumentException">The lists differ in length, or there are too many harts.</exception>
-    public Aclint(MachineTime time, IReadOnlyList<IrqLine> software, IReadOnlyList<IrqLine> timer)
+    public Aclint(MachineCounter counter, IReadOnlyList<IrqLine> software, IReadOnlyList<IrqLine> timer)
     {
         if (software.Count != timer.Count || software.Count > MaxHarts)
             throw new ArgumentException($"An ACLINT cannot serve {software.Count} and {timer.Count} harts", nameof(timer));
-        _time = time;
+        _counter = counter;
         _software = software;
         _timer = timer;
         _state = new AclintState(software.Count);
@@ -72,21 +68,12 @@ public sealed class Aclint : IMmioDevice
         for (int i = 0; i < _alarms.Length; i++)
         {
             int hart = i;
-            _alarms[i] = time.CreateTimer(() => OnAlarm(hart));
+            _alarms[i] = counter.Time.CreateTimer(() => OnAlarm(hart));
         }
     }
 
     /// <summary>The guest-visible state itself; look at it only while the machine is paused.</summary>
     public AclintState State => _state;
-
-    /// <summary>Register mtime now, in ticks of <see cref="FrequencyHz"/>.</summary>
-    public ulong Now
-    {
-        get
-        {
-            lock (_gate) return NowTicks();
-        }
-    }
 
     /// <summary>The board's reset: no interrupt pending, no timer set, mtime as it was counted.</summary>
     public void Reset()
@@ -95,7 +82,7 @@ public sealed class Aclint : IMmioDevice
         {
             Array.Clear(_state.SoftwareInterrupt);
             Array.Fill(_state.TimeCompare, ulong.MaxValue);
-            _state.TimeOffset = 0;
+            _counter.Offset = 0;
             for (int hart = 0; hart < _alarms.Length; hart++)
             {
                 _software[hart].Set(false);
@@ -132,12 +119,10 @@ public sealed class Aclint : IMmioDevice
         }
     }
 
-    private ulong NowTicks() => (ulong)(_time.NowNs / NsPerTick) + _state.TimeOffset;
-
     private ulong ReadDoubleWord(ulong offset)
     {
         if (offset < CompareBase) return ReadSoftware((offset / 4)) | (ReadSoftware((offset / 4) + 1) << 32);
-        if (offset == TimeBase) return NowTicks();
+        if (offset == TimeBase) return _counter.Value;
         ulong hart = (offset - CompareBase) / 8;
         return hart < (ulong)_alarms.Length ? _state.TimeCompare[hart] : 0;
     }
@@ -151,7 +136,7 @@ public sealed class Aclint : IMmioDevice
         }
         else if (offset == TimeBase)
         {
-            _state.TimeOffset += value - NowTicks();
+            _counter.Offset += value - _counter.Value;
             for (int hart = 0; hart < _alarms.Length; hart++) UpdateTimer(hart);
         }
         else if ((offset - CompareBase) / 8 < (ulong)_alarms.Length)
@@ -175,14 +160,8 @@ public sealed class Aclint : IMmioDevice
     // MTIP is a level: mtime >= mtimecmp, unsigned.
     private void UpdateTimer(int hart)
     {
-        long nowNs = _time.NowNs;
-        ulong now = (ulong)(nowNs / NsPerTick) + _state.TimeOffset;
-        ulong compare = _state.TimeCompare[hart];
-        _timer[hart].Set(now >= compare);
-        // Until the level changes: when mtime reaches mtimecmp or, being above it, wraps around to zero. Zero stands for 2^64.
-        ulong ticks = (now >= compare ? 0 : compare) - now;
-        ulong limit = (ulong)((long.MaxValue - nowNs) / NsPerTick);
-        if (ticks - 1 < limit) _alarms[hart].Arm(((nowNs / NsPerTick) + (long)ticks) * NsPerTick);
+        _timer[hart].Set(_counter.HasReached(_state.TimeCompare[hart], out long changeNs));
+        if (changeNs < long.MaxValue) _alarms[hart].Arm(changeNs);
         else _alarms[hart].Disarm();
     }
 

@@ -37,6 +37,7 @@ internal sealed unsafe class Hart : IDisposable
         Mmu = new HartMmu(Context, platform.Memory, platform.Bus);
         Traps = new TrapUnit(this);
         _supervisorTimer = platform.Time.CreateTimer(UpdateSupervisorTimer);
+        platform.Counter.Changed += UpdateSupervisorTimer;
     }
 
     internal HartContext* Context { get; }
@@ -103,16 +104,7 @@ internal sealed unsafe class Hart : IDisposable
     internal static Hart Of(HartContext* context) => Unsafe.As<Hart>(GCHandle.FromIntPtr(context->Owner).Target!);
 
     /// <summary>Value of the time CSR.</summary>
-    internal ulong TimeCounter
-    {
-        get
-        {
-            const long Second = 1_000_000_000;
-            long now = Platform.Time.NowNs, hz = (long)Platform.TimebaseHz;
-            // Wide division is slow, and the guest asks often.
-            return Second % hz == 0 ? (ulong)(now / (Second / hz)) : (ulong)((Int128)now * hz / Second);
-        }
-    }
+    internal ulong TimeCounter => Platform.Counter.Value;
 
     /// <summary>Interrupts that are pending now, as mip shows them.</summary>
     internal ulong PendingInterrupts
@@ -206,18 +198,8 @@ internal sealed unsafe class Hart : IDisposable
 
     private void UpdateSupervisorTimerLocked()
     {
-        ulong compare = Volatile.Read(ref Context->State.Stimecmp);
-        ulong now = TimeCounter;
-        bool expired = now >= compare;
-        SetInterrupt(InterruptBit.SupervisorTimer, expired);
-        if (expired)
-        {
-            _supervisorTimer.Disarm();
-            return;
-        }
-        // Far deadlines (all ones means never) saturate at the end of the clock's range.
-        Int128 deadline = (((Int128)compare * 1_000_000_000) + Platform.TimebaseHz - 1) / Platform.TimebaseHz;
-        if (deadline < long.MaxValue) _supervisorTimer.Arm((long)deadline);
+        SetInterrupt(InterruptBit.SupervisorTimer, Platform.Counter.HasReached(Volatile.Read(ref Context->State.Stimecmp), out long changeNs));
+        if (changeNs < long.MaxValue) _supervisorTimer.Arm(changeNs);
         else _supervisorTimer.Disarm();
     }
 
@@ -244,6 +226,7 @@ internal sealed unsafe class Hart : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
+        Platform.Counter.Changed -= UpdateSupervisorTimer;
         _supervisorTimer.Disarm();
         Mmu.Dispose();
         Signal.Dispose();

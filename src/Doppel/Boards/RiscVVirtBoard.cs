@@ -28,6 +28,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     private readonly IRiscVVcpu[] _vcpus;
     private readonly GuestMemory _memory;
     private readonly MachineTime _time;
+    private readonly MachineCounter _counter;
     private readonly MmioBus _bus = new();
     private readonly Plic _plic;
     private readonly Uart16550 _uart;
@@ -50,6 +51,7 @@ internal sealed class RiscVVirtBoard : IDisposable
                 new RamRegion(RiscVVirtMap.ResetRomBase, RiscVVirtMap.ResetRomSize, ReadOnly: true, "rom"),
                 new RamRegion(RiscVVirtMap.RamBase, config.MemoryBytes, ReadOnly: false, "ram"));
             _time = BoardTime.Create(config.Time, CountTicks);
+            _counter = new MachineCounter(_time, Aclint.FrequencyHz);
             _plic = new Plic(Wires(MachineExternal, SupervisorExternal));
             _uart = new Uart16550(_plic.CreateInput(RiscVVirtMap.Uart.Irq), _time, connections.Serial);
             _console = new SbiConsole(_uart, connections.Serial);
@@ -57,7 +59,7 @@ internal sealed class RiscVVirtBoard : IDisposable
             _virtio = new VirtioSlots(config, connections, _memory, _time, (_bus, _plic));
             _firmware = config.Firmware.IsBuiltin ? new SbiFirmware(new SbiPlatform(_memory, _console, OnPower)) : null;
             EngineName = connections.Engine.Name;
-            RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, TimebaseHz = Aclint.FrequencyHz };
+            RiscVPlatform platform = new(_memory, _bus, _time) { Firmware = _firmware, HartCount = config.Cpus, Counter = _counter };
             for (int i = 0; i < _vcpus.Length; i++) _vcpus[i] = connections.Engine.CreateVcpu(i, platform);
             _vcpus[0].Save(ref _reset);
             IReadOnlyList<int> pinned = BoardProcessors.PinnedOf(config.CpuShare);
@@ -157,7 +159,7 @@ internal sealed class RiscVVirtBoard : IDisposable
     {
         Attach(RiscVVirtMap.Test, new TestFinisher(OnPower));
         Attach(RiscVVirtMap.Rtc, new GoldfishRtc(_plic.CreateInput(RiscVVirtMap.Rtc.Irq), _time));
-        Attach(RiscVVirtMap.Clint, new Aclint(_time, Wires(MachineSoftware), Wires(MachineTimer)));
+        Attach(RiscVVirtMap.Clint, new Aclint(_counter, Wires(MachineSoftware), Wires(MachineTimer)));
         Attach(RiscVVirtMap.Plic, _plic);
         Attach(RiscVVirtMap.Uart, _uart);
     }

@@ -1,4 +1,5 @@
 using Doppel.Core.Bus;
+using Doppel.Core.Time;
 using Doppel.Devices.Interrupts;
 
 namespace Doppel.UnitTests.Devices;
@@ -11,7 +12,13 @@ public sealed class AclintTests
     private readonly IrqLine[] _timer = [IrqLine.CreateUnconnected(), IrqLine.CreateUnconnected()];
     private readonly Aclint _aclint;
 
-    public AclintTests() => _aclint = new Aclint(_time, _software, _timer);
+    private readonly MachineCounter _counter;
+
+    public AclintTests()
+    {
+        _counter = new MachineCounter(_time, Aclint.FrequencyHz);
+        _aclint = new Aclint(_counter, _software, _timer);
+    }
 
     [Fact]
     public void SoftwareInterrupt_OneHart_LeavesTheOthersAlone()
@@ -82,7 +89,7 @@ public sealed class AclintTests
         Assert.True(_timer[0].Level);
         _aclint.Write64(Time, 5);
         Assert.False(_timer[0].Level);
-        Assert.Equal(5UL, _aclint.Now);
+        Assert.Equal(5UL, _counter.Value);
     }
 
     [Fact]
@@ -92,7 +99,7 @@ public sealed class AclintTests
         _aclint.Write64(Compare, 7);
         Assert.True(_timer[0].Level);
         _time.Advance(100);
-        Assert.Equal(0UL, _aclint.Now);
+        Assert.Equal(0UL, _counter.Value);
         Assert.False(_timer[0].Level);
         _time.Advance(700);
         Assert.True(_timer[0].Level);

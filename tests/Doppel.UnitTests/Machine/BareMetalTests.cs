@@ -40,6 +40,18 @@ public sealed class BareMetalTests : IDisposable
     }
 
     [Theory]
+    [InlineData("interp", TimePolicy.RealTime)]
+    [InlineData("interp", TimePolicy.InstructionCount)]
+    [InlineData("jit", TimePolicy.RealTime)]
+    [InlineData("jit", TimePolicy.InstructionCount)]
+    public async Task MachineTime_Written_IsWhatHartsReadAndCompareWith(string engine, TimePolicy time)
+    {
+        (_, VirtualMachineExit exit) = await RunAsync(Bare(_tools.Build(Programs.SetsTheTime)) with { Engine = engine, Time = time });
+
+        Assert.Equal(new VirtualMachineExit(VirtualMachineExitReason.PowerOff), exit);
+    }
+
+    [Theory]
     [InlineData("interp")]
     [InlineData("jit")]
     public async Task ToHost_OddPayload_EndsAtThatStoreWithItsStatus(string engine)

@@ -22,6 +22,51 @@ internal static class Programs
         text:   .asciz "hello from bare metal\n"
         """;
 
+    /// <summary>
+    /// M-mode: sets mtime and looks whether the time CSR follows, then sets it to stimecmp and looks whether that raises STIP, and back. Passes or
+    /// fails with the number of the step by the finisher.
+    /// </summary>
+    public const string SetsTheTime = """
+        _start: li s0, 0x200bff8
+                li s1, 0x123456789abcdef
+                sd s1, (s0)
+                csrr a0, time
+                li s2, 1
+                bltu a0, s1, fail
+                sub a0, a0, s1
+                srli a0, a0, 32
+                li s2, 2
+                bnez a0, fail
+                li t0, 1 << 63
+                csrs menvcfg, t0
+                li t0, 1 << 60
+                add s1, s1, t0
+                csrw 0x14d, s1
+                csrr a0, mip
+                andi a0, a0, 0x20
+                li s2, 3
+                bnez a0, fail
+                sd s1, (s0)
+                csrr a0, mip
+                andi a0, a0, 0x20
+                li s2, 4
+                beqz a0, fail
+                sd zero, (s0)
+                csrr a0, mip
+                andi a0, a0, 0x20
+                li s2, 5
+                bnez a0, fail
+                li t0, 0x5555
+        end:    li t1, 0x100000
+                sw t0, (t1)
+        1:      wfi
+                j 1b
+        fail:   slli t0, s2, 16
+                li t1, 0x3333
+                or t0, t0, t1
+                j end
+        """;
+
     /// <summary>M-mode: sends back what it receives, each byte plus one, until it receives an 'x'.</summary>
     public const string Echo = """
         _start: li a1, 0x10000000
