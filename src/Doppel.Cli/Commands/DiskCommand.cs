@@ -301,7 +301,7 @@ internal static class DiskCommand
     private static Option<string?> Format() => Text("--format", "-f", "FORMAT", "Its format; without it, as the file's name ends");
 
     private static Option<string?> Creation()
-        => Text("--options", "-o", "LIST", "For qcow2, with commas between: cluster_size=SIZE, compat=0.10 or 1.1, lazy_refcounts=on");
+        => Text("--options", "-o", "LIST", "For qcow2, with commas between: cluster_size=SIZE, compat=0.10 or 1.1, lazy_refcounts=on, compression_type=zstd");
 
     private static Option<bool> Json() => new("--json") { Description = "Print JSON" };
 

@@ -27,9 +27,10 @@ internal static class DiskOptions
             ("compat", "0.10" or "v2") => creation with { Version = 2 },
             ("compat", "1.1" or "v3") => creation with { Version = 3 },
             ("lazy_refcounts", "on") => creation with { LazyRefcounts = true },
+            ("compression_type", "zlib" or "zstd") => creation with { Compression = words[1] },
             ("lazy_refcounts", "off") => creation with { LazyRefcounts = false },
             _ => throw CliException.Usage($"-o {option} is not known", "there are cluster_size=SIZE, compat=0.10 or 1.1, "
-                + "lazy_refcounts=on or off"),
+                + "lazy_refcounts=on or off, compression_type=zlib or zstd"),
         };
     }
 }

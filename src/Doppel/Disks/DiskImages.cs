@@ -153,6 +153,7 @@ public static class DiskImages
         ClusterSize = creation.ClusterSize,
         Version = creation.Version,
         LazyRefcounts = creation.LazyRefcounts,
+        Compression = creation.Compression,
         Backing = creation.Backing,
         BackingFormat = creation.BackingFormat,
     };

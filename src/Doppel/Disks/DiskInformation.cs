@@ -16,6 +16,9 @@ public sealed record DiskCreation(string Format)
     /// <summary>qcow2: true to let other programs put off writing reference counts.</summary>
     public bool LazyRefcounts { get; init; }
 
+    /// <summary>qcow2: how compressed clusters are compressed, <c>zlib</c> or, by the host's libzstd, <c>zstd</c>.</summary>
+    public string Compression { get; init; } = "zlib";
+
     /// <summary>qcow2: the image below, as it is recorded; a relative path is relative to the folder of the new image.</summary>
     public string? Backing { get; init; }
 

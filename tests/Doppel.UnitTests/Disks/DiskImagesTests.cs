@@ -17,30 +17,49 @@ public sealed class DiskImagesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(65536, false)]
-    [InlineData(65536, true)]
-    [InlineData(512, true)]
-    [InlineData(2 << 20, true)]
-    public void Convert_RawToQcow2AndBack_IsTheSameAndPassesTheCheck(int cluster, bool compress)
+    [InlineData(65536, false, "zlib")]
+    [InlineData(65536, true, "zlib")]
+    [InlineData(512, true, "zlib")]
+    [InlineData(2 << 20, true, "zlib")]
+    [InlineData(65536, false, "zstd")]
+    [InlineData(65536, true, "zstd")]
+    [InlineData(512, true, "zstd")]
+    [InlineData(2 << 20, true, "zstd")]
+    public void Convert_RawToQcow2AndBack_IsTheSameAndPassesTheCheck(int cluster, bool compress, string compression)
     {
         string raw = _folder.Write("a.img", _content), image = _folder["a.qcow2"];
         List<double> progress = [];
-        DiskImages.Convert(raw, null, image, new DiskCreation("qcow2") { ClusterSize = cluster, Compress = compress }, new Collect(progress));
+        DiskImages.Convert(raw, null, image, new DiskCreation("qcow2") { ClusterSize = cluster, Compress = compress, Compression = compression }, new Collect(progress));
         Assert.Equal(1, progress[^1]);
         Qemu.CheckClean(image);
         Qemu.Image("compare", "-f", "raw", "-F", "qcow2", raw, image);
         Assert.Equal(compress, DiskImages.Check(image).CompressedClusters > 0);
+        Assert.Equal(compression, DiskImages.Inspect(image).Qcow2!.Compression);
         DiskImages.Convert(image, null, _folder["b.img"], new DiskCreation("raw"));
         Assert.Equal(_content, File.ReadAllBytes(_folder["b.img"]));
         Assert.Empty(Directory.GetFiles(_folder.Path, "*.part"));
     }
 
     [Fact]
-    public void Convert_CompressedDisk_IsAboutAsSmallAsQemuMakesIt()
+    public void Create_ByACompressionThatTheFormatLacks_SaysWhatThereIs()
+    {
+        string path = _folder["image.qcow2"];
+        DiskCreation creation = new("qcow2") { Size = 1 << 20 };
+        Assert.Contains("version 3", Fails(creation with { Compression = "zstd", Version = 2 }), StringComparison.Ordinal);
+        Assert.Contains("zlib or zstd", Fails(creation with { Compression = "lzma" }), StringComparison.Ordinal);
+        Assert.False(File.Exists(path));
+
+        string Fails(DiskCreation wrong) => Assert.Throws<DiskImageException>(() => DiskImages.Create(path, wrong)).Message;
+    }
+
+    [Theory]
+    [InlineData("zlib")]
+    [InlineData("zstd")]
+    public void Convert_CompressedDisk_IsAboutAsSmallAsQemuMakesIt(string compression)
     {
         string raw = _folder.Write("a.img", _content);
-        DiskImages.Convert(raw, null, _folder["ours"], new DiskCreation("qcow2") { Compress = true });
-        Qemu.Image("convert", "-c", "-f", "raw", "-O", "qcow2", raw, _folder["theirs"]);
+        DiskImages.Convert(raw, null, _folder["ours"], new DiskCreation("qcow2") { Compress = true, Compression = compression });
+        Qemu.Image("convert", "-c", "-f", "raw", "-O", "qcow2", "-o", $"compression_type={compression}", raw, _folder["theirs"]);
         Assert.InRange(new FileInfo(_folder["ours"]).Length, 1, new FileInfo(_folder["theirs"]).Length * 12 / 10);
     }
 

@@ -62,6 +62,7 @@ internal static class DiskCopy
 
     private static void WritePacked(Qcow2Image target, Qcow2CompressedWriter compressed, long at, PinnedBuffer buffer, int length)
     {
+        Qcow2CompressionType type = target.Metadata.Header.CompressionType;
         int cluster = target.Metadata.Header.ClusterBytes, count = (length + cluster - 1) / cluster;
         byte[]?[] packed = new byte[count][];
         // What lies behind the end of the disk in its last cluster is zero.
@@ -69,7 +70,7 @@ internal static class DiskCopy
         Parallel.For(0, count, i =>
         {
             byte[] whole = buffer.Span.Slice(i * cluster, cluster).ToArray();
-            packed[i] = whole.AsSpan().IndexOfAnyExcept((byte)0) < 0 ? [] : Qcow2Compression.Pack(whole);
+            packed[i] = whole.AsSpan().IndexOfAnyExcept((byte)0) < 0 ? [] : Qcow2Compression.Pack(whole, type);
         });
         for (int i = 0; i < count; i++)
         {

@@ -61,6 +61,8 @@ public static class DiskMaintenance
         IProgress<double>? progress, CancellationToken cancellation)
     {
         if (options.Compress && options.Qcow2 is null) throw new DiskImageException("a raw image can not be compressed; use -O qcow2");
+        if (options is { Compress: true, Qcow2.Compression: "zstd" } && !HostZstd.IsAvailable)
+            throw new DiskImageException("this host has no libzstd.so.1 to compress by zstd; install the package libzstd1, or leave compression_type out");
         using IBlockBackend from = DiskImage.Open(source, new DiskImageOptions { ReadOnly = true, Format = sourceFormat });
         long size = (from.Length + 511) / 512 * 512;
         if (File.Exists(target) && !options.Replace) throw HostImageFile.ExistsAlready(target);

@@ -55,8 +55,13 @@ internal sealed class Qcow2Compression(IImageFile file, Qcow2Header header)
     }
 
     /// <summary>Packs a cluster; null if it does not become smaller.</summary>
-    internal static byte[]? Pack(byte[] cluster)
+    internal static byte[]? Pack(byte[] cluster, Qcow2CompressionType type)
     {
+        if (type == Qcow2CompressionType.Zstd)
+        {
+            byte[] frame = new byte[cluster.Length - 1];
+            return HostZstd.TryPack(cluster, frame, out int length) ? frame[..length] : null;
+        }
         using MemoryStream packed = new(cluster.Length);
         using (DeflateStream deflate = new(packed, CompressionLevel.Optimal, leaveOpen: true)) deflate.Write(cluster);
         return packed.Length < cluster.Length ? packed.ToArray() : null;

@@ -15,6 +15,9 @@ public sealed record Qcow2CreateOptions
     /// <summary>True to mark the image so that other programs may put off writing reference counts. Doppel never does.</summary>
     public bool LazyRefcounts { get; init; }
 
+    /// <summary>How compressed clusters are compressed: <c>zlib</c>, which every program reads, or <c>zstd</c>, which unpacks faster.</summary>
+    public string Compression { get; init; } = "zlib";
+
     /// <summary>The image below, as it is recorded: a relative path is relative to the folder of the new image. Null: none.</summary>
     public string? Backing { get; init; }
 

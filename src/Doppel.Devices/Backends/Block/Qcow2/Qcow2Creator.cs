@@ -6,6 +6,8 @@ namespace Doppel.Devices.Backends.Block.Qcow2;
 /// <summary>Makes images. Thread contract: static, no state.</summary>
 internal static class Qcow2Creator
 {
+    private const string Zstd = "zstd";
+
     /// <summary>Writes an empty image to an empty file. The options are complete.</summary>
     internal static void Create(IImageFile file, Qcow2CreateOptions options)
     {
@@ -17,6 +19,8 @@ internal static class Qcow2Creator
             RefcountTableOffset = options.ClusterSize,
             RefcountTableClusters = 1,
             L1Offset = 3L * options.ClusterSize,
+            Incompatible = options.Compression == Zstd ? Qcow2Format.CompressionFeature : 0,
+            CompressionType = options.Compression == Zstd ? Qcow2CompressionType.Zstd : Qcow2CompressionType.Zlib,
             Compatible = options.LazyRefcounts ? Qcow2Format.LazyRefcountsFeature : 0,
             BackingPath = options.Backing,
             BackingFormat = options.BackingFormat,
@@ -32,6 +36,8 @@ internal static class Qcow2Creator
     {
         if (options.Version is not (2 or 3)) throw new DiskImageException($"there is no qcow2 version {options.Version}; use 2 or 3");
         if (options.Version == 2 && options.LazyRefcounts) throw new DiskImageException("lazy refcounts need version 3 (compat=1.1)");
+        if (options.Compression is not ("zlib" or Zstd)) throw new DiskImageException($"qcow2 knows no compression {options.Compression}; use zlib or zstd");
+        if (options.Version == 2 && options.Compression == Zstd) throw new DiskImageException("compression by zstd needs version 3 (compat=1.1)");
         if (!BitOperations.IsPow2(options.ClusterSize) || options.ClusterSize is < 1 << Qcow2Format.MinClusterBits or > 1 << Qcow2Format.MaxClusterBits)
             throw new DiskImageException($"a cluster can not have {options.ClusterSize} bytes; use a power of two from 512 to 2M");
         long most = Qcow2Header.LargestDisk(BitOperations.Log2((uint)options.ClusterSize));
