@@ -13,8 +13,9 @@ public static class HostClock
         get
         {
             long now = Stopwatch.GetTimestamp();
-            // Nearly every host counts nanoseconds, and wide division is slow.
-            return Stopwatch.Frequency == Second ? now : (long)((Int128)now * Second / Stopwatch.Frequency);
+            // Nearly every host counts nanoseconds. Code with wide integers is never compiled ahead of time.
+            long hz = Stopwatch.Frequency;
+            return hz == Second ? now : (now / hz * Second) + (long)((ulong)(now % hz) * Second / (ulong)hz);
         }
     }
 }

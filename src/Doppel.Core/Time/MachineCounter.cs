@@ -6,13 +6,11 @@ namespace Doppel.Core.Time;
 /// that sets the counter.
 /// </summary>
 /// <param name="time">What is counted.</param>
-/// <param name="frequencyHz">Ticks in a second.</param>
+/// <param name="frequencyHz">Ticks in a second: 1 to 1,000,000,000.</param>
 public sealed class MachineCounter(MachineTime time, ulong frequencyHz)
 {
     private const ulong Second = 1_000_000_000;
 
-    // Wide division is slow, and the guest asks often. Zero where a tick is no whole number of nanoseconds.
-    private readonly ulong _tickNs = Second % frequencyHz == 0 ? Second / frequencyHz : 0;
     private ulong _offset;
 
     /// <summary>The counter was set, so moments at which it reaches a value are others now.</summary>
@@ -51,12 +49,22 @@ public sealed class MachineCounter(MachineTime time, ulong frequencyHz)
         bool reached = now >= compare;
         // Zero stands for 2^64.
         ulong ticks = (reached ? 0 : compare) - now;
-        UInt128 target = counted + (ticks == 0 ? UInt128.One << 64 : ticks);
-        // The first nanosecond of that tick.
-        UInt128 ns = ((target * Second) + frequencyHz - 1) / frequencyHz;
-        changeNs = ns < (UInt128)long.MaxValue ? (long)ns : long.MaxValue;
+        changeNs = ticks == 0 || ticks > ulong.MaxValue - counted ? long.MaxValue : FirstNsOf(counted + ticks);
         return reached;
     }
 
-    private ulong TicksAt(long ns) => _tickNs != 0 ? (ulong)ns / _tickNs : (ulong)((UInt128)ns * frequencyHz / Second);
+    // In whole seconds and what is left of one, so that nothing is wider than 64 bits: this is asked often, and from the start of the machine on,
+    // and code with wide integers is slow and never compiled ahead of time.
+    private ulong TicksAt(long ns)
+    {
+        (ulong seconds, ulong rest) = Math.DivRem((ulong)ns, Second);
+        return (seconds * frequencyHz) + (rest * frequencyHz / Second);
+    }
+
+    private long FirstNsOf(ulong ticks)
+    {
+        (ulong seconds, ulong rest) = Math.DivRem(ticks, frequencyHz);
+        ulong ns = ((rest * Second) + frequencyHz - 1) / frequencyHz;
+        return seconds < long.MaxValue / Second ? (long)((seconds * Second) + ns) : long.MaxValue;
+    }
 }

@@ -13,7 +13,8 @@ public sealed class MachineCounterTests
     [InlineData(32_768UL, 1_000_000_000L, 32_768UL)]
     [InlineData(32_768UL, 30_517L, 0UL)]
     [InlineData(32_768UL, 30_518L, 1UL)]
-    [InlineData(3_000_000_000UL, 5L, 15UL)]
+    [InlineData(1_000_000_000UL, long.MaxValue - 1, long.MaxValue - 1)]
+    [InlineData(1UL, 1_999_999_999L, 1UL)]
     public void Value_CountsWholeTicks(ulong frequency, long ns, ulong ticks)
     {
         _time.Advance(ns);
