@@ -1,4 +1,5 @@
 using System.Globalization;
+using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Net;
 
@@ -24,7 +25,7 @@ public readonly record struct MacAddress(ulong Value)
     }
 
     /// <summary>Where packets to an IPv6 multicast address go (RFC 2464, 7).</summary>
-    internal static MacAddress OfMulticast(UInt128 address) => new(0x3333_0000_0000UL | (uint)address);
+    internal static MacAddress OfMulticast(IpAddress address) => new(0x3333_0000_0000UL | (uint)address.Low);
 
     /// <summary>Makes an address for a machine of six bytes of randomness: of one machine, and given by nobody's registry.</summary>
     public static MacAddress CreateLocal(ReadOnlySpan<byte> random) => new((Read(random).Value & ~(3UL << 40)) | 2UL << 40);

@@ -160,11 +160,11 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
     private bool IsFromGuest4(IpAddress source)
         => source.V4 == 0 || (_context.Plan.IsOnLink(source) && !_context.Plan.IsOurs(source) && source != _context.Plan.Broadcast4 && source != _context.Plan.Network4);
 
-    private bool IsFromGuest6(IpAddress source) => source.Bits == 0 || (_context.Plan.IsOnLink(source) && !_context.Plan.IsOurs(source));
+    private bool IsFromGuest6(IpAddress source) => source.IsUnspecified6 || (_context.Plan.IsOnLink(source) && !_context.Plan.IsOurs(source));
 
     private void Input(in IpPacket packet, MacAddress from, in NetOffload offload)
     {
-        bool hasAddress = packet.IsV4 ? packet.Source.V4 != 0 : packet.Source.Bits != 0;
+        bool hasAddress = packet.IsV4 ? packet.Source.V4 != 0 : !packet.Source.IsUnspecified6;
         if (hasAddress) _context.Link.Neighbours.Learn(packet.Source, from);
         if (!packet.Fragment.IsFragment) Dispatch(packet, from, hasAddress, offload);
         else if (hasAddress && _reassembler.TryComplete(packet, _context.NowNs, out ReadOnlySpan<byte> payload)) Dispatch(packet.WithPayload(payload), from, hasAddress, default);
@@ -230,7 +230,7 @@ internal sealed class UserNetwork : ITcpOpener, IUdpRouter, IDisposable
     private bool IsToMany(IpAddress address)
         => address.IsV4
             ? address.V4 >> 28 == 0xe || address.V4 == uint.MaxValue || address == _context.Plan.Broadcast4
-            : address.Bits >> 120 == 0xff;
+            : address.IsMulticast6;
 
     /// <summary>A program of the guest's that asked the name server by UDP.</summary>
     private sealed class DatagramClient(StackContext context, FlowKey key) : IDnsClient

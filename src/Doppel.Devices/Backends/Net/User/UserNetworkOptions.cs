@@ -76,7 +76,7 @@ public sealed record UserNetworkOptions
         {
             Network4 = IpAddress.FromV4(network.V4 & ~(uint)(0xffff_ffffUL >> PrefixLength4)), PrefixLength4 = PrefixLength4,
             Host4 = IpAddress.From(Host4), Dns4 = IpAddress.From(Dns4), Guest4 = IpAddress.From(Guest4),
-            Network6 = new(IpAddress.From(Network6).Bits >> 64 << 64), Host6 = IpAddress.From(Host6), Dns6 = IpAddress.From(Dns6),
+            Network6 = new(IpAddress.From(Network6).High, 0), Host6 = IpAddress.From(Host6), Dns6 = IpAddress.From(Dns6),
             HasV6 = HasV6, Mtu = Mtu,
         };
         IpAddress[] ends4 = [plan.Host4, plan.Dns4, plan.Guest4], ends6 = [plan.Host6, plan.Dns6];

@@ -109,7 +109,7 @@ internal sealed class GuestLink
         mac = route.Via ?? default;
         if (route.Via is not null) return true;
         if (route.Destination.IsV4 && (route.Destination == _plan.Broadcast4 || route.Destination.V4 == uint.MaxValue)) mac = MacAddress.Broadcast;
-        else if (!route.Destination.IsV4 && route.Destination.Bits >> 120 == 0xff) mac = MacAddress.OfMulticast(route.Destination.Bits);
+        else if (route.Destination.IsMulticast6) mac = MacAddress.OfMulticast(route.Destination);
         else return Neighbours.TryFind(route.Destination, out mac);
         return true;
     }

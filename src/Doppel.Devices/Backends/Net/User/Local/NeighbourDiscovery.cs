@@ -55,7 +55,7 @@ internal sealed class NeighbourDiscovery
         address.Write(message[8..]);
         WriteMac(message[24..], OptionSourceMac);
         // The solicited-node address (RFC 4291, 2.7.1).
-        IpAddress group = new(((UInt128)0xff02 << 112) | 0x1_ff00_0000 | ((uint)address.Bits & 0xff_ffff));
+        IpAddress group = new(0xff02UL << 48, 0x1_ff00_0000 | (address.Low & 0xff_ffff));
         Send(AddressPlan.Router6, group, 32);
     }
 
@@ -68,7 +68,7 @@ internal sealed class NeighbourDiscovery
     {
         IpAddress target = IpAddress.Read(packet.Payload.Slice(8, 16));
         if (target.IsV4 || !_context.Plan.IsOurs(target)) return;
-        bool probe = packet.Source.Bits == 0;
+        bool probe = packet.Source.IsUnspecified6;
         if (!probe) Learn(packet.Source, sender);
         Span<byte> message = _context.Link.Begin(v4: false);
         message[..8].Clear();

@@ -32,13 +32,13 @@ internal sealed record AddressPlan
     internal static int LinkLocalPrefix6 => 10;
 
     /// <summary>The router's link-local address, which advertisements come from (RFC 4861, 4.2): interface identifier 2, as the host has.</summary>
-    internal static IpAddress Router6 => new(((UInt128)0xfe80 << 112) | 2);
+    internal static IpAddress Router6 => new(0xfe80UL << 48, 2);
 
-    internal static IpAddress AllNodes6 => new(((UInt128)0xff02 << 112) | 1);
+    internal static IpAddress AllNodes6 => new(0xff02UL << 48, 1);
 
-    internal static IpAddress AllRouters6 => new(((UInt128)0xff02 << 112) | 2);
+    internal static IpAddress AllRouters6 => new(0xff02UL << 48, 2);
 
-    internal static IpAddress DhcpServers6 => new(((UInt128)0xff02 << 112) | 0x1_0002);
+    internal static IpAddress DhcpServers6 => new(0xff02UL << 48, 0x1_0002);
 
     /// <summary>The Ethernet address of everything that is not the guest: locally administered (IEEE 802), "host 2" as above.</summary>
     internal static MacAddress RouterMac => new(0x5255_0a00_0202);

@@ -29,7 +29,7 @@ internal sealed class EgressPolicy(AddressPlan plan, IReadOnlyList<EgressRule> r
         error = HostSocketError.None;
         if (plan.IsHost(destination.Address))
         {
-            target = new(destination.Address.IsV4 ? IpAddress.FromV4(0x7f00_0001) : new IpAddress(UInt128.One), destination.Port);
+            target = new(destination.Address.IsV4 ? IpAddress.FromV4(0x7f00_0001) : new IpAddress(0, 1), destination.Port);
         }
         else if (plan.IsOnLink(destination.Address) || IpScope.IsNeverRouted(destination.Address))
         {

@@ -14,12 +14,11 @@ internal static class IpScope
         (0xf000_0000, 4),  // reserved, broadcast
     ];
 
-    private static readonly (UInt128 Block, int Prefix)[] s_blocks6 =
+    private static readonly (IpAddress Block, int Prefix)[] s_blocks6 =
     [
-        (0, 96),                    // unspecified, loopback, IPv4-compatible
-        ((UInt128)0xffff << 32, 96), // IPv4-mapped
-        ((UInt128)0xfe80 << 112, 10), // link-local
-        ((UInt128)0xff00 << 112, 8), // multicast
+        (default, 96),                 // unspecified, loopback, IPv4-compatible
+        (new(0xfe80UL << 48, 0), 10),  // link-local
+        (new(0xff00UL << 48, 0), 8),   // multicast
     ];
 
     // Where clouds tell a host its credentials. Routers must not forward link-local addresses in any case (RFC 3927, 2.7).
@@ -27,8 +26,8 @@ internal static class IpScope
     [
         (IpAddress.FromV4(0xa9fe_0000), 16),               // 169.254.0.0/16: link-local; nearly all clouds
         (IpAddress.FromV4(0x6464_64c8), 32),               // 100.100.100.200: Alibaba
-        (new((UInt128)0xfd00_0ec2 << 96), 32),             // fd00:ec2::/32: Amazon
-        (new(((UInt128)0xfd20_00ce << 96) | 0x254), 128),  // fd20:ce::254: Google
+        (new(0xfd00_0ec2UL << 32, 0), 32),                // fd00:ec2::/32: Amazon
+        (new(0xfd20_00ceUL << 32, 0x254), 128),           // fd20:ce::254: Google
     ];
 
     /// <summary>True for addresses that name nothing outside of the host itself.</summary>
@@ -42,9 +41,9 @@ internal static class IpScope
             }
             return false;
         }
-        foreach ((UInt128 block, int prefix) in s_blocks6)
+        foreach ((IpAddress block, int prefix) in s_blocks6)
         {
-            if ((address.Bits ^ block) >> (128 - prefix) == 0) return true;
+            if (address.IsWithin(block, prefix)) return true;
         }
         return false;
     }
