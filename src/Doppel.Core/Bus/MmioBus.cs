@@ -24,7 +24,9 @@ public sealed class MmioBus
             if (window.Base < other.Window.Base + other.Window.Size && other.Window.Base < window.Base + window.Size)
                 throw new ArgumentException($"Windows {window.Name} and {other.Window.Name} overlap", nameof(window));
         }
-        _entries = [.. _entries.Append(new Entry(window, device)).OrderBy(e => e.Window.Base)];
+        Entry[] entries = [.. _entries, new Entry(window, device)];
+        Array.Sort(entries, static (a, b) => a.Window.Base.CompareTo(b.Window.Base));
+        _entries = entries;
     }
 
     /// <summary>A load of 1, 2, 4 or 8 bytes. False where no device answers (the guest gets an access fault).</summary>

@@ -33,7 +33,8 @@ public sealed unsafe class GuestMemory : IDisposable
             foreach (Region region in _regions) region?.Free();
             throw;
         }
-        _bySize = [.. _regions.OrderByDescending(static r => r.Description.Size)];
+        _bySize = [.. _regions];
+        Array.Sort(_bySize, static (a, b) => b.Description.Size.CompareTo(a.Description.Size));
     }
 
     /// <summary>Stores that the board wants to know about.</summary>

@@ -8,7 +8,7 @@ namespace Doppel.Core.Sharing;
 /// <param name="VirtualNs">Processor time used, divided by its part of the weight 100: who has less is behind.</param>
 /// <param name="Demand">How many processors it could use, smoothed.</param>
 /// <param name="Use">How many it uses, smoothed.</param>
-internal readonly record struct ProcessorClaim(int Seat, int Weight, long VirtualNs, double Demand, double Use)
+internal sealed record ProcessorClaim(int Seat, int Weight, long VirtualNs, double Demand, double Use)
 {
     /// <summary>Those compete who have this in common.</summary>
     internal long Domain { get; init; }

@@ -36,7 +36,13 @@ internal class HomeMap
             if (slot < FirstFloatSlot && nextInteger < IntegerRegisters.Length) _register[slot] = (sbyte)IntegerRegisters[nextInteger++];
             else if (slot >= FirstFloatSlot && nextFloat <= (int)Xmm.X15) _register[slot] = (sbyte)nextFloat++;
         }
-        HomedSlots = [.. layout.PreferredSlots.Where(s => _register[s] != Absent)];
+        int homed = 0;
+        short[] slots = new short[layout.PreferredSlots.Length];
+        foreach (short slot in layout.PreferredSlots)
+        {
+            if (_register[slot] != Absent) slots[homed++] = slot;
+        }
+        HomedSlots = slots[..homed];
     }
 
     /// <summary>

@@ -29,7 +29,7 @@ internal static unsafe class CsrTable
     private static CsrRow?[] Build()
     {
         CsrRow?[] rows = new CsrRow?[4096];
-        foreach (CsrRow row in UserRows().Concat(SupervisorRows()).Concat(MachineRows()).Concat(PmpRows()).Concat(CounterRows())) rows[row.Number] = row;
+        foreach (CsrRow row in (CsrRow[])[.. UserRows(), .. SupervisorRows(), .. MachineRows(), .. PmpRows(), .. CounterRows()]) rows[row.Number] = row;
         return rows;
     }
 

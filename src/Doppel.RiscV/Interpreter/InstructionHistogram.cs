@@ -40,7 +40,7 @@ internal sealed unsafe class InstructionHistogram
     private static Dictionary<nint, string> Names()
     {
         Dictionary<nint, string> names = [];
-        foreach (InstructionRow row in InstructionTable.Rows)
+        foreach (InstructionRow row in InstructionTable.Rows())
         {
             names.TryAdd((nint)row.Execute, row.Name);
             if (row.ExecuteNear != null) names.TryAdd((nint)row.ExecuteNear, row.Name);

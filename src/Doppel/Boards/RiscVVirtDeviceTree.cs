@@ -106,8 +106,12 @@ internal static class RiscVVirtDeviceTree
         return node;
     }
 
-    private static uint[] Wires(int cpus, uint first, uint second) =>
-        [.. Enumerable.Range(0, cpus).SelectMany(i => (uint[])[IntcPhandle(i), first, IntcPhandle(i), second])];
+    private static uint[] Wires(int cpus, uint first, uint second)
+    {
+        uint[] wires = new uint[4 * cpus];
+        for (int i = 0; i < cpus; i++) (wires[4 * i], wires[(4 * i) + 1], wires[(4 * i) + 2], wires[(4 * i) + 3]) = (IntcPhandle(i), first, IntcPhandle(i), second);
+        return wires;
+    }
 
     private static uint CpuPhandle(int hart) => FirstCpuPhandle + (2 * (uint)hart);
 

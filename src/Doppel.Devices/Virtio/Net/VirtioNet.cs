@@ -57,7 +57,9 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
         _state = new VirtioNetState { Mac = mac };
         _control = new NetControl(_state, queuePairs);
         _transmit = new NetTransmit(backend, log);
-        List<ushort> sizes = [.. Enumerable.Repeat(QueueSize, 2 * queuePairs), ControlQueueSize];
+        ushort[] sizes = new ushort[(2 * queuePairs) + 1];
+        Array.Fill(sizes, QueueSize);
+        sizes[^1] = ControlQueueSize;
         QueueSizes = sizes;
         if (time.IsDeterministic) _inbox = new NetInbox();
         backend.Attach(this);

@@ -79,11 +79,19 @@ public sealed record UserNetworkOptions
             Network6 = new(IpAddress.From(Network6).High, 0), Host6 = IpAddress.From(Host6), Dns6 = IpAddress.From(Dns6),
             HasV6 = HasV6, Mtu = Mtu,
         };
-        IpAddress[] ends4 = [plan.Host4, plan.Dns4, plan.Guest4], ends6 = [plan.Host6, plan.Dns6];
-        if (ends4.Any(a => !a.IsWithin(plan.Network4, PrefixLength4)) || ends4.Distinct().Count() != ends4.Length)
+        if (!AreApart(plan.Network4, PrefixLength4, plan.Host4, plan.Dns4, plan.Guest4))
             throw new ArgumentException($"Host, name server and guest need three addresses in {Network4}/{PrefixLength4}");
-        if (ends6.Any(a => !a.IsWithin(plan.Network6, AddressPlan.PrefixLength6)) || ends6.Distinct().Count() != ends6.Length)
+        if (!AreApart(plan.Network6, AddressPlan.PrefixLength6, plan.Host6, plan.Dns6))
             throw new ArgumentException($"Host and name server need two addresses in {Network6}/{AddressPlan.PrefixLength6}");
         return plan;
+    }
+
+    private static bool AreApart(IpAddress network, int prefixLength, params ReadOnlySpan<IpAddress> ends)
+    {
+        for (int i = 0; i < ends.Length; i++)
+        {
+            if (!ends[i].IsWithin(network, prefixLength) || ends[..i].Contains(ends[i])) return false;
+        }
+        return true;
     }
 }
