@@ -36,6 +36,12 @@ struct channel *new_channel(u32 id, u8 kind, void (*end)(struct channel *))
 	return 0;
 }
 
+static void forget(struct channel *channel)
+{
+	channel->kind = FREE;
+	while (used && channels[used - 1].kind == FREE) used--;
+}
+
 struct channel *new_work(u32 id, u8 kind, size_t size, void (*end)(struct channel *))
 {
 	struct channel *channel = new_channel(id, kind, end);
@@ -45,7 +51,7 @@ struct channel *new_work(u32 id, u8 kind, size_t size, void (*end)(struct channe
 	}
 	channel->work = allocate(size);
 	if (channel->work) return channel;
-	channel->kind = FREE;
+	forget(channel);
 	send_failure(id, -ENOMEM);
 	return 0;
 }
@@ -53,6 +59,5 @@ struct channel *new_work(u32 id, u8 kind, size_t size, void (*end)(struct channe
 void free_channel(struct channel *channel)
 {
 	channel->end(channel);
-	channel->kind = FREE;
-	while (used && channels[used - 1].kind == FREE) used--;
+	forget(channel);
 }
