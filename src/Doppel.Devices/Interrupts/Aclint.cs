@@ -70,6 +70,7 @@ public sealed class Aclint : IMmioDevice
             int hart = i;
             _alarms[i] = counter.Time.CreateTimer(() => OnAlarm(hart));
         }
+        counter.Changed += UpdateTimers;
     }
 
     /// <summary>The guest-visible state itself; look at it only while the machine is paused.</summary>
@@ -82,12 +83,8 @@ public sealed class Aclint : IMmioDevice
         {
             Array.Clear(_state.SoftwareInterrupt);
             Array.Fill(_state.TimeCompare, ulong.MaxValue);
+            foreach (IrqLine line in _software) line.Set(false);
             _counter.Offset = 0;
-            for (int hart = 0; hart < _alarms.Length; hart++)
-            {
-                _software[hart].Set(false);
-                UpdateTimer(hart);
-            }
         }
     }
 
@@ -137,7 +134,6 @@ public sealed class Aclint : IMmioDevice
         else if (offset == TimeBase)
         {
             _counter.Offset += value - _counter.Value;
-            for (int hart = 0; hart < _alarms.Length; hart++) UpdateTimer(hart);
         }
         else if ((offset - CompareBase) / 8 < (ulong)_alarms.Length)
         {
@@ -163,6 +159,14 @@ public sealed class Aclint : IMmioDevice
         _timer[hart].Set(_counter.HasReached(_state.TimeCompare[hart], out long changeNs));
         if (changeNs < long.MaxValue) _alarms[hart].Arm(changeNs);
         else _alarms[hart].Disarm();
+    }
+
+    private void UpdateTimers()
+    {
+        lock (_gate)
+        {
+            for (int hart = 0; hart < _alarms.Length; hart++) UpdateTimer(hart);
+        }
     }
 
     private void OnAlarm(int hart)

@@ -39,7 +39,7 @@ internal static unsafe class CsrTable
         new(0x002, "frm",    h => h.Context->State.Frm,    CsrEffects.WriteFrm),
         new(0x003, "fcsr",   h => h.Context->State.Fflags | (h.Context->State.Frm << 5), CsrEffects.WriteFcsr),
         new(0xC00, "cycle",   CsrEffects.ReadCycle, null),
-        new(0xC01, "time",    h => h.TimeCounter, null),
+        new(0xC01, "time",    h => h.Platform.Counter.Value, null),
         new(0xC02, "instret", CsrEffects.ReadInstret, null),
     ];
 

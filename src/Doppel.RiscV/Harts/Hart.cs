@@ -103,9 +103,6 @@ internal sealed unsafe class Hart : IDisposable
     /// <summary>The hart that a context belongs to.</summary>
     internal static Hart Of(HartContext* context) => Unsafe.As<Hart>(GCHandle.FromIntPtr(context->Owner).Target!);
 
-    /// <summary>Value of the time CSR.</summary>
-    internal ulong TimeCounter => Platform.Counter.Value;
-
     /// <summary>Interrupts that are pending now, as mip shows them.</summary>
     internal ulong PendingInterrupts
     {
