@@ -33,4 +33,8 @@ public static class HostRandom
         Fill(bytes);
         return bytes;
     }
+
+    /// <summary>A new random number.</summary>
+    /// <exception cref="HostException">The host has no such generator.</exception>
+    public static uint GetUInt32() => BitConverter.ToUInt32(GetBytes(sizeof(uint)));
 }

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using Doppel.Cli.Output;
+using Doppel.Host;
 
 namespace Doppel.Cli.Machines;
 
@@ -94,5 +94,5 @@ internal sealed class MachineRegistry
     internal static string CheckName(string what, string name) => IsName(name) ? name
         : throw CliException.Usage($"{what} {name}: not a name for a machine", "take letters, digits, - _ and ., at most 40, the first a letter or digit");
 
-    private static string Pick(string[] words) => words[RandomNumberGenerator.GetInt32(words.Length)];
+    private static string Pick(string[] words) => words[HostRandom.GetUInt32() % words.Length];
 }

@@ -64,7 +64,7 @@ internal sealed class TcpTable(StackContext context, ITcpOpener opener)
     internal bool TryOpen(in FlowKey key, Func<TcpConnection, ITcpRemote?> remote)
     {
         if (IsFull || _connections.ContainsKey(key)) return false;
-        TcpConnection connection = new(this, context, key, NewInitial());
+        TcpConnection connection = new(this, context, key, HostRandom.GetUInt32());
         if (remote(connection) is not { } end) return false;
         _connections.Add(key, connection);
         connection.StartFromRemote(end);
@@ -135,7 +135,7 @@ internal sealed class TcpTable(StackContext context, ITcpOpener opener)
     {
         // No answer: an honest guest asks again, a flood gets nothing.
         if (IsFull || HalfOpen >= MostHalfOpen) return;
-        TcpConnection connection = new(this, context, key, NewInitial());
+        TcpConnection connection = new(this, context, key, HostRandom.GetUInt32());
         _connections.Add(key, connection);
         if (opener.Open(connection, out HostSocketError error) is { } remote)
         {
@@ -145,6 +145,4 @@ internal sealed class TcpTable(StackContext context, ITcpOpener opener)
         _connections.Remove(key);
         Reject(key, syn.Sequence + 1, error);
     }
-
-    private static uint NewInitial() => BitConverter.ToUInt32(HostRandom.GetBytes(sizeof(uint)));
 }
