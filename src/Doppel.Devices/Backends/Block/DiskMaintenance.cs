@@ -61,7 +61,7 @@ public static class DiskMaintenance
         IProgress<double>? progress, CancellationToken cancellation)
     {
         if (options.Compress && options.Qcow2 is null) throw new DiskImageException("a raw image can not be compressed; use -O qcow2");
-        if (options is { Compress: true, Qcow2.Compression: "zstd" } && !HostZstd.IsAvailable)
+        if (options is { Compress: true, Qcow2.Compression: Qcow2Creator.Zstd } && !HostZstd.IsAvailable)
             throw new DiskImageException("this host has no libzstd.so.1 to compress by zstd; install the package libzstd1, or leave compression_type out");
         using IBlockBackend from = DiskImage.Open(source, new DiskImageOptions { ReadOnly = true, Format = sourceFormat });
         long size = (from.Length + 511) / 512 * 512;
@@ -226,7 +226,7 @@ public static class DiskMaintenance
             Backing = header.BackingPath,
             FullBacking = header.BackingPath is { } backing ? DiskImage.ResolveBacking(path, backing) : null,
             BackingFormat = header.BackingFormat,
-            Qcow2 = new Qcow2Description(header.Version, header.RefcountBits, header.CompressionType == Qcow2CompressionType.Zstd ? "zstd" : "zlib")
+            Qcow2 = new Qcow2Description(header.Version, header.RefcountBits, header.CompressionType == Qcow2CompressionType.Zstd ? Qcow2Creator.Zstd : "zlib")
             {
                 LazyRefcounts = (header.Compatible & Qcow2Format.LazyRefcountsFeature) != 0,
                 IsDirty = header.IsDirty,

@@ -6,7 +6,8 @@ namespace Doppel.Devices.Backends.Block.Qcow2;
 /// <summary>Makes images. Thread contract: static, no state.</summary>
 internal static class Qcow2Creator
 {
-    private const string Zstd = "zstd";
+    /// <summary>The name of compression by Zstandard.</summary>
+    internal const string Zstd = "zstd";
 
     /// <summary>Writes an empty image to an empty file. The options are complete.</summary>
     internal static void Create(IImageFile file, Qcow2CreateOptions options)
