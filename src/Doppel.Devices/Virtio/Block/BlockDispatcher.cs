@@ -43,7 +43,6 @@ internal sealed class BlockDispatcher : IDisposable
     private readonly List<Worker> _workers = [];
     private readonly Stack<Worker> _idle = new();
     private IVirtioTransport? _transport;
-    private int _looking;
     private int _nextQueue;
     private bool _stopping;
     private long _writeNs = 16 * QuickWriteNs;
@@ -68,7 +67,7 @@ internal sealed class BlockDispatcher : IDisposable
         lock (_gate)
         {
             // Whoever looks for requests finds these too.
-            if (_stopping || _looking != 0) return;
+            if (_stopping || _ledger.IsLookedAfter) return;
             if (!_time.IsDeterministic)
             {
                 Fetch();
@@ -79,7 +78,7 @@ internal sealed class BlockDispatcher : IDisposable
                     return;
                 }
             }
-            _looking++;
+            _ledger.BeginLooking();
         }
         if (_time.IsDeterministic) RunAll();
         else RunCachedReads();
@@ -95,7 +94,8 @@ internal sealed class BlockDispatcher : IDisposable
     }
 
     /// <summary>
-    /// Returns when no request is under way, other than those that wait for their turn or for space. The guest makes no new ones meanwhile.
+    /// Returns when no request is under way or about to be taken from a ring, other than those that wait for their turn or for space. The guest makes
+    /// no new ones meanwhile.
     /// </summary>
     internal void Quiesce()
     {
@@ -156,15 +156,15 @@ internal sealed class BlockDispatcher : IDisposable
         Complete(ref batch);
         lock (_gate)
         {
-            _looking--;
-            if (_looking == 0)
+            _ledger.EndLooking();
+            if (!_ledger.IsLookedAfter)
             {
                 Fetch();
                 if (_ledger.ReadyCount != 0) Wake();
             }
         }
         if (TryExecute(request)) batch.Add(request);
-        lock (_gate) _looking++;
+        lock (_gate) _ledger.BeginLooking();
     }
 
     private void RunAll()
@@ -200,9 +200,9 @@ internal sealed class BlockDispatcher : IDisposable
     {
         lock (_gate)
         {
-            _looking--;
+            _ledger.EndLooking();
             if (request is not null) _ledger.MakeReady(request);
-            if (_looking != 0) return;
+            if (_ledger.IsLookedAfter) return;
             Fetch();
             if (_ledger.ReadyCount != 0) Wake();
         }
@@ -248,7 +248,7 @@ internal sealed class BlockDispatcher : IDisposable
         {
             if (_stopping) return;
             _ledger.RetryStalled();
-            if (_looking == 0 && _ledger.ReadyCount != 0) Wake();
+            if (!_ledger.IsLookedAfter && _ledger.ReadyCount != 0) Wake();
         }
     }
 
@@ -266,7 +266,7 @@ internal sealed class BlockDispatcher : IDisposable
         {
             if (!_stopping && _ledger.ReadyCount == 0) Fetch();
             if (!_stopping && _ledger.TakeReady() is { } request) return request;
-            _looking--;
+            _ledger.EndLooking();
             if (worker is not null) _idle.Push(worker);
             return null;
         }
@@ -277,12 +277,12 @@ internal sealed class BlockDispatcher : IDisposable
         if (_stopping) return;
         if (_idle.TryPop(out Worker? worker))
         {
-            _looking++;
+            _ledger.BeginLooking();
             worker.Signal.Raise();
         }
         else if (_workers.Count < (_isConcurrent ? MaxWorkers : 1))
         {
-            _looking++;
+            _ledger.BeginLooking();
             Worker created = new(this, $"{_name}-{_workers.Count}");
             _workers.Add(created);
             created.Thread.Start();
@@ -339,13 +339,13 @@ internal sealed class BlockDispatcher : IDisposable
             if (_stopping) return;
             long due = _ledger.ReleaseKept(_time.NowNs);
             if (due != long.MaxValue) _throttled.Arm(due);
-            if (_ledger.ReadyCount == 0 || _looking != 0) return;
+            if (_ledger.ReadyCount == 0 || _ledger.IsLookedAfter) return;
             if (!_time.IsDeterministic)
             {
                 Wake();
                 return;
             }
-            _looking++;
+            _ledger.BeginLooking();
         }
         RunAll();
     }

@@ -4,7 +4,7 @@ namespace Doppel.Devices.Virtio.Block;
 
 /// <summary>
 /// Where each request of a disk is: kept back by a limit, ready, under way, waiting for space on the host, or free to be used for another
-/// one. Tells who waits for it when a queue, or the disk, has none under way. Thread contract: one thread at a time; requests that are under
+/// one; and how many threads look for more. Tells who waits for it when a queue, or the disk, has none under way. Thread contract: one thread at a time; requests that are under
 /// way belong to the thread that took them.
 /// </summary>
 internal sealed class BlockLedger(BlockThrottle throttle, int queues)
@@ -14,9 +14,15 @@ internal sealed class BlockLedger(BlockThrottle throttle, int queues)
     private readonly int[] _taken = new int[queues];
     private ManualResetEventSlim? _drained, _quiet;
     private int _drainedQueue = -1;
-    private int _underWay;
+    private int _underWay, _looking;
 
     internal int ReadyCount => _ready.Count;
+
+    /// <summary>Somebody will take what is ready, and what the rings hold.</summary>
+    internal bool IsLookedAfter => _looking != 0;
+
+    // Whoever looks may be about to take a request from a ring.
+    private bool IsQuiet => _underWay == 0 && _ready.Count == 0 && _looking == 0;
 
     internal bool HasStalled => _stalled.Count != 0;
 
@@ -24,6 +30,15 @@ internal sealed class BlockLedger(BlockThrottle throttle, int queues)
 
     /// <summary>Requests of a queue that were taken from its ring and not given back.</summary>
     internal int TakenFrom(int queue) => _taken[queue];
+
+    /// <summary>A thread will look for requests until <see cref="EndLooking"/>.</summary>
+    internal void BeginLooking() => _looking++;
+
+    internal void EndLooking()
+    {
+        _looking--;
+        SignalQuiet();
+    }
 
     /// <summary>An empty request, to be taken from a ring.</summary>
     internal BlockRequest Rent(GuestMemory memory) => _free.TryPop(out BlockRequest? request) ? request : new BlockRequest(memory);
@@ -108,8 +123,8 @@ internal sealed class BlockLedger(BlockThrottle throttle, int queues)
         return _drained = new ManualResetEventSlim(false);
     }
 
-    /// <summary>What is set when no request is ready or under way; null if none is. One caller at a time.</summary>
-    internal ManualResetEventSlim? Quiesce() => _underWay == 0 && _ready.Count == 0 ? null : _quiet = new ManualResetEventSlim(false);
+    /// <summary>What is set when no request is ready or under way, and nobody looks for one; null if so. One caller at a time.</summary>
+    internal ManualResetEventSlim? Quiesce() => IsQuiet ? null : _quiet = new ManualResetEventSlim(false);
 
     private static void Drop(Queue<BlockRequest> requests, int queue, List<BlockRequest> dropped)
     {
@@ -132,7 +147,7 @@ internal sealed class BlockLedger(BlockThrottle throttle, int queues)
 
     private void SignalQuiet()
     {
-        if (_quiet is null || _underWay != 0 || _ready.Count != 0) return;
+        if (_quiet is null || !IsQuiet) return;
         _quiet.Set();
         _quiet = null;
     }

@@ -150,9 +150,13 @@ internal sealed class HostileDriver
             int flags = (last ? 0 : 1) | (i >= writableFrom || index == 0 && random.Next(3) == 0 ? 2 : 0) | (random.Next(12) == 0 ? 4 : 0);
             if (random.Next(50) == 0) flags = random.Next(0x1_0000);
             int next = random.Next(40) == 0 ? random.Next(0x1_0000) : (head + i + 1) % 16;
-            Describe(table, (head + i) % 16, Address(random), Length(random, i), flags, next);
+            Describe(table, (head + i) % 16, Address(random), Length(random, i, last), flags, next);
         }
-        if (random.Next(3) != 0) WriteRequest(random, table, head);
+        if (random.Next(3) != 0)
+        {
+            WriteRequest(random, table, head);
+            WriteRange(random, table, (head + 1) % 16);
+        }
         ulong slot = table + 0x404 + (2UL * (uint)(_available[index] % 16));
         _guarded.Memory.TryWrite(slot, (ushort)(random.Next(60) == 0 ? random.Next() : head));
         _available[index] += (ushort)(random.Next(60) == 0 ? random.Next() : 1);
@@ -172,6 +176,14 @@ internal sealed class HostileDriver
         _guarded.Memory.TryWrite(address + 8, random.Next(10) == 0 ? Garbage(random) : (ulong)random.Next(260));
     }
 
+    // Makes the second buffer look like the range of a request that discards or clears (section 5.2.6).
+    private void WriteRange(Random random, ulong table, int slot)
+    {
+        if (!_guarded.Memory.TryRead(table + (16UL * (uint)slot), out ulong address)) return;
+        _guarded.Memory.TryWrite(address, random.Next(10) == 0 ? Garbage(random) : (ulong)random.Next(260));
+        _guarded.Memory.TryWrite(address + 8, (ulong)random.Next(20));
+    }
+
     private void Describe(ulong table, int slot, ulong address, uint length, int flags, int next)
     {
         ulong at = table + (16UL * (uint)slot);
@@ -188,11 +200,13 @@ internal sealed class HostileDriver
         _guarded.Memory.TryWrite(Address(random), garbage);
     }
 
-    private static uint Length(Random random, int index) => random.Next(20) switch
+    private static uint Length(Random random, int index, bool last) => random.Next(20) switch
     {
         0 => (uint)Garbage(random),
         1 => 0,
-        < 6 => (uint)random.Next(0x1000),
+        < 4 => (uint)random.Next(0x1000),
+        < 9 => 16,
+        < 15 when last => 1,
         _ => index == 0 ? 16u : 512u * (uint)random.Next(1, 4),
     };
 
