@@ -34,7 +34,7 @@ public sealed class InteractiveTests
         await tmux.WaitForAsync("Ctrl-A X  quit", s_reaction);
         await tmux.KeyAsync("C-a");
         await tmux.TypeAsync("x");
-        await tmux.WaitForLineAsync("status=130", s_reaction);
+        await tmux.WaitForAsync("status=130", s_reaction);
         await tmux.WaitForLineAsync("terminal=same", s_reaction);
     }
 
@@ -47,7 +47,7 @@ public sealed class InteractiveTests
         await tmux.WaitForAsync("# ", s_boot);
         await tmux.TypeLineAsync("poweroff");
         await tmux.WaitForAsync("status=0", s_reaction);
-        await tmux.TypeLineAsync("echo host again");
+        await tmux.TypeHostLineAsync("echo host again");
         await tmux.WaitForLineAsync("host again", s_reaction);
     }
 
@@ -62,7 +62,7 @@ public sealed class InteractiveTests
         await tmux.TypeLineAsync($"sh -c 'sh -c \"echo \\$\\$ >{pid}; export DOPPEL_CACHE={Repository.ImageCache}; exec dotnet {DoppelCli.Assembly} run --serial null\"; echo status=$?; until stty -a | grep -ow -e -icanon -e icanon | grep -x icanon; do sleep 0.1; done'");
         await tmux.WaitForAsync("# ", s_boot);
         await Tool.RunAsync("/bin/kill", "-KILL", (await File.ReadAllTextAsync(pid)).Trim());
-        await tmux.WaitForLineAsync("status=137", s_reaction);
+        await tmux.WaitForAsync("status=137", s_reaction);
         await tmux.WaitForLineAsync("icanon", s_reaction);
     }
 

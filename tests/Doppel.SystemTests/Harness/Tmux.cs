@@ -26,6 +26,16 @@ internal sealed class Tmux : IAsyncDisposable
         await KeyAsync("Enter");
     }
 
+    /// <summary>
+    /// Types a line to the host's shell after a guest's. BusyBox's line editor asks the terminal where the cursor is; if it ended before it read
+    /// the answer, that stands before what is typed, and is ended as a line of its own.
+    /// </summary>
+    internal async Task TypeHostLineAsync(string line)
+    {
+        await KeyAsync("Enter");
+        await TypeLineAsync(line);
+    }
+
     /// <summary>Presses a key by tmux's name for it, such as <c>C-a</c>.</summary>
     internal Task KeyAsync(string key) => CommandAsync("send-keys", key);
 

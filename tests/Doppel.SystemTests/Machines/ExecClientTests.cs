@@ -138,7 +138,7 @@ public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<Runn
         await tmux.WaitForLineAsync("begun", s_patience);
         await tmux.KeyAsync("C-c");
         await tmux.TypeLineAsync("exit 5");
-        await tmux.WaitForLineAsync("status 5", s_patience);
+        await tmux.WaitForAsync("status 5", s_patience);
         await AssertTerminalIsRestoredAsync(tmux);
     }
 
@@ -153,7 +153,7 @@ public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<Runn
         await tmux.TypeLineAsync("echo $((6 * 7))");
         await tmux.WaitForLineAsync("42", s_patience);
         await Tool.RunAsync("kill", "-s", signal, (await File.ReadAllTextAsync(processFile)).Trim());
-        await tmux.WaitForLineAsync($"status {status}", s_patience);
+        await tmux.WaitForAsync($"status {status}", s_patience);
         await WaitUntilCookedAsync((await File.ReadAllTextAsync(terminalFile)).Trim());
         await AssertTerminalIsRestoredAsync(tmux);
     }
@@ -168,7 +168,7 @@ public sealed class ExecClientTests(RunningMachine machine) : IClassFixture<Runn
     // In raw mode the Enter key would not even end the line.
     private static async Task AssertTerminalIsRestoredAsync(Tmux tmux)
     {
-        await tmux.TypeLineAsync("stty -a | grep -ow -e icanon -e echo -e isig | sort | tr '\\n' :");
+        await tmux.TypeHostLineAsync("stty -a | grep -ow -e icanon -e echo -e isig | sort | tr '\\n' :");
         await tmux.WaitForAsync("echo:icanon:isig:", s_patience);
     }
 }

@@ -79,7 +79,7 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
         await tmux.WaitForLineAsync("begun", s_patience);
         await tmux.KeyAsync("C-c");
         await tmux.TypeLineAsync("exit 5");
-        await tmux.WaitForLineAsync("status 5", s_patience);
+        await tmux.WaitForAsync("status 5", s_patience);
     }
 
     [ToolFact("apt-get", "tmux")]
@@ -93,7 +93,7 @@ public sealed class ExecCommandTests(RunningMachine machine) : IClassFixture<Run
         await tmux.KeyAsync("C-q");
         await tmux.WaitForAsync("doppel: detached", s_patience);
         // The prompt may come before or behind the echo of what is typed.
-        await tmux.TypeLineAsync("echo back$((6 * 8))");
+        await tmux.TypeHostLineAsync("echo back$((6 * 8))");
         await tmux.WaitForAsync("back48", s_patience);
         Assert.Contains("42", await _shed.DoAsync("logs", RunningMachine.Name), StringComparison.Ordinal);
     }
