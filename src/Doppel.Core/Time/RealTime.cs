@@ -9,6 +9,9 @@ public sealed class RealTime : MachineTime
     private readonly TimerQueue _queue = new();
     private readonly HostEvent _wake = new();
     private readonly Lock _gate = new();
+
+    // Held while a callback runs.
+    private readonly Lock _callbackGate = new();
     private readonly Thread _thread;
     private long _offsetTicks;
     private long _pausedAtTicks;
@@ -66,6 +69,10 @@ public sealed class RealTime : MachineTime
             _pausedAtTicks = Stopwatch.GetTimestamp();
             _running = false;
         }
+        lock (_callbackGate)
+        {
+            // The one that ran has ended.
+        }
     }
 
     /// <summary>Stops the event thread; waiting callbacks are dropped.</summary>
@@ -87,14 +94,20 @@ public sealed class RealTime : MachineTime
                 _wake.Wait(-1);
                 continue;
             }
-            if (_queue.TakeDue(NowNs) is { } callback)
-            {
-                callback();
-                continue;
-            }
+            if (RunDue()) continue;
             long deadline = _queue.NextDeadline;
             long wait = deadline == long.MaxValue ? -1 : Math.Max(0, deadline - NowNs);
             if (wait != 0) _wake.Wait(wait);
+        }
+    }
+
+    private bool RunDue()
+    {
+        lock (_callbackGate)
+        {
+            if (!_running || _queue.TakeDue(NowNs) is not { } callback) return false;
+            callback();
+            return true;
         }
     }
 }

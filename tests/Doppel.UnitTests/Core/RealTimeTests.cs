@@ -57,6 +57,31 @@ public sealed class RealTimeTests
     }
 
     [Fact]
+    public async Task Pause_WhileACallbackRuns_WaitsForItsEnd()
+    {
+        using RealTime time = new();
+        using ManualResetEventSlim begun = new(), mayEnd = new();
+        time.Resume();
+        int ended = 0;
+        time.Post(() =>
+        {
+            begun.Set();
+            mayEnd.Wait();
+            ended++;
+        });
+        time.Post(() => ended++);
+        Assert.True(begun.Wait(s_patience));
+        Task pause = Task.Run(time.Pause);
+        Task first = await Task.WhenAny(pause, Task.Delay(50));
+        mayEnd.Set();
+        Assert.NotSame(pause, first);
+        await pause.WaitAsync(s_patience);
+        Assert.Equal(1, ended);
+        time.Resume();
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref ended) == 2, s_patience));
+    }
+
+    [Fact]
     public void Post_FromManyThreads_RunsEachOnceOnOneThread()
     {
         using RealTime time = new();
