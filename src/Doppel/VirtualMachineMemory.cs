@@ -36,7 +36,7 @@ public sealed class VirtualMachineMemory
     /// <summary>Tells how much host memory RAM takes now, in bytes; zero once the machine has ended. Costs a millisecond for each 256 MiB of RAM.</summary>
     public Task<ulong> MeasureHostBytesAsync() => _resident();
 
-    /// <summary>Asks the guest for its own figures; null if it has no driver for the balloon.</summary>
+    /// <summary>Asks the guest for its own figures; null if it has no driver for the balloon, or is paused.</summary>
     /// <param name="cancellationToken">Ends the wait for a guest that does not answer.</param>
     /// <exception cref="VirtualMachineException">The machine has no balloon.</exception>
     public Task<BalloonStatistics?> QueryAsync(CancellationToken cancellationToken = default) => Balloon.QueryAsync(cancellationToken);

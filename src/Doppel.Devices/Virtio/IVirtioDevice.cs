@@ -54,6 +54,11 @@ public interface IVirtioDevice : IDisposable
     {
     }
 
+    /// <summary>The guest and its time are about to go on. A device that does the same while they stand still has nothing to do.</summary>
+    void Resume()
+    {
+    }
+
     /// <summary>Back to the state before the driver came. The queues are reset afterwards; interrupts are off already.</summary>
     void Reset();
 }

@@ -106,9 +106,10 @@ internal sealed class RiscVVirtBoard : IDisposable
     /// <summary>Counters of each hart; exact while paused.</summary>
     public IEnumerable<RiscVStatistics> Statistics => _vcpus.Select(static v => v.Statistics);
 
-    /// <summary>Lets time and harts run.</summary>
+    /// <summary>Lets devices, time and harts run.</summary>
     public void Resume()
     {
+        _virtio.Resume();
         _time.Resume();
         _scheduler.Resume();
     }

@@ -63,6 +63,12 @@ internal sealed class VirtioSlots : IDisposable
         foreach (IVirtioDevice? device in _slots) device?.Quiesce();
     }
 
+    /// <summary>The guest and its time are about to go on.</summary>
+    public void Resume()
+    {
+        foreach (IVirtioDevice? device in _slots) device?.Resume();
+    }
+
     /// <summary>Finishes what is under way.</summary>
     public void Dispose()
     {

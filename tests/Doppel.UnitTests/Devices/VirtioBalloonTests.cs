@@ -183,6 +183,23 @@ public sealed class VirtioBalloonTests : IDisposable
         Assert.Null(await query);
     }
 
+    [Fact]
+    public async Task Statistics_WhileTheGuestStandsStill_AreNullAndLeaveTheRingAlone()
+    {
+        Start(VirtioBench.Version1 | Statistics);
+        DriverQueue statistics = _bench.CreateQueue(2);
+        Give(statistics, Entry(4, 1));
+        _bench.Device.Quiesce();
+        Assert.Null(await _control.QueryAsync());
+        Assert.False(statistics.TryGetUsed(out _, out _));
+
+        _bench.Device.Resume();
+        Task<BalloonStatistics?> query = _control.QueryAsync();
+        Assert.True(statistics.TryGetUsed(out _, out _));
+        Give(statistics, Entry(4, 77));
+        Assert.Equal(new BalloonStatistics { Free = 77 }, await query);
+    }
+
     private DriverQueue Start(ulong features)
     {
         _bench.Negotiate(features);

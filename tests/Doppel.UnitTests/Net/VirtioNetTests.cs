@@ -95,6 +95,35 @@ public sealed class VirtioNetTests
     }
 
     [Fact]
+    public void Quiesce_FramesOfTheGuest_HaveLeft()
+    {
+        using NetGuest guest = new(0, deterministic: false);
+        for (int i = 1; i <= 50; i++)
+        {
+            guest.Send(NetGuest.Frame(s_stranger, 60, i));
+            guest.Device.Quiesce();
+            Assert.Equal(i, guest.Sent.Count);
+            guest.Device.Resume();
+        }
+    }
+
+    [Fact]
+    public void Quiesce_FramesForTheGuest_WaitForResume()
+    {
+        using NetGuest guest = new(0, deterministic: false);
+        guest.Post(2, 1600);
+        guest.Device.Quiesce();
+        byte[] frame = NetGuest.Frame(NetGuest.Mac, 1514), before = guest.Bench.Read(VirtioBench.Ram, (int)VirtioBench.RamSize);
+        Assert.False(guest.Give(frame));
+        Assert.Equal(before, guest.Bench.Read(VirtioBench.Ram, (int)VirtioBench.RamSize));
+        int ready = Volatile.Read(ref guest.ReadyCalls);
+        guest.Device.Resume();
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref guest.ReadyCalls) > ready, TimeSpan.FromSeconds(60)));
+        Assert.True(guest.Give(frame));
+        Assert.Equal(frame, guest.Receive()!.Bytes);
+    }
+
+    [Fact]
     public void Receive_NotEnoughBuffers_WaitsForMoreAndLosesNothing()
     {
         using NetGuest guest = new(NetGuest.Merge | VirtioBench.EventIndex, deterministic: false);

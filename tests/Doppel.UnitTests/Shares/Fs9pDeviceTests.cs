@@ -69,6 +69,31 @@ public sealed class Fs9pDeviceTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(NeedsReset, bench.Status & NeedsReset);
     }
 
+    // Writes of this size are left to the device's thread.
+    [Fact]
+    public void Quiesce_MessagesUnderWay_AreAnswered()
+    {
+        const int writes = 30, length = 0x2_8000;
+        using VirtioBench bench = new(Device(deterministic: false));
+        DriverQueue queue = Start(bench);
+        Exchange(bench, queue, _encoder.Encode(14, 0u, "new", 2u, 0x1A4u, 0u));
+        byte[] data = new byte[length];
+        for (int i = 1; i <= writes; i++)
+        {
+            byte[] head = _encoder.Encode(118, 0u, (ulong)(i - 1) * length, (uint)length);
+            BinaryPrimitives.WriteInt32LittleEndian(head, head.Length + data.Length);
+            data.AsSpan().Fill((byte)i);
+            Assert.True(bench.Memory.TryWrite(Request, [.. head, .. data]));
+            queue.Add((Request, head.Length + data.Length, false), (Reply, 700, true));
+            queue.Notify();
+            bench.Device.Quiesce();
+            Assert.True(queue.TryGetUsed(out _, out _));
+            byte[] content = File.ReadAllBytes(_folder.File("new"));
+            Assert.Equal((i * length, (byte)i), (content.Length, content[^1]));
+            bench.Device.Resume();
+        }
+    }
+
     [Fact]
     public void Reset_ForgetsTheGuestsHandles()
     {

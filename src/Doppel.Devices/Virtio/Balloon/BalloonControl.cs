@@ -61,7 +61,7 @@ public sealed class BalloonControl
         }
     }
 
-    /// <summary>Asks the guest for its figures. Null if it has no driver for the balloon.</summary>
+    /// <summary>Asks the guest for its figures. Null if it has no driver for the balloon, or is paused.</summary>
     /// <param name="cancellationToken">Ends the wait for a guest that does not answer.</param>
     public Task<BalloonStatistics?> QueryAsync(CancellationToken cancellationToken = default)
     {

@@ -35,7 +35,7 @@ public sealed class VirtioBalloon : IVirtioDevice
     private VirtioBalloonState _state;
     private uint _generation;
     private ulong _givenBack;
-    private bool _holdsStatistics, _hasComplained;
+    private bool _holdsStatistics, _hasComplained, _isHeld;
 
     /// <summary>Creates the device.</summary>
     /// <param name="control">What the host wants of it.</param>
@@ -131,6 +131,19 @@ public sealed class VirtioBalloon : IVirtioDevice
         else if (role != Role.None) Serve(queue, role);
     }
 
+    // A query gives the driver a buffer back.
+    /// <inheritdoc/>
+    public void Quiesce()
+    {
+        lock (_gate) _isHeld = true;
+    }
+
+    /// <inheritdoc/>
+    public void Resume()
+    {
+        lock (_gate) _isHeld = false;
+    }
+
     /// <inheritdoc/>
     public void Reset()
     {
@@ -159,13 +172,13 @@ public sealed class VirtioBalloon : IVirtioDevice
         _transport!.SignalConfigChange();
     }
 
-    /// <summary>Asks the driver for its figures; null if it has no queue for them. Any thread.</summary>
+    /// <summary>Asks the driver for its figures; null if it has no queue for them, or stands still. Any thread.</summary>
     internal async Task<BalloonStatistics?> QueryAsync(CancellationToken cancellationToken)
     {
         Task<BalloonStatistics?> answer;
         lock (_gate)
         {
-            if (!_holdsStatistics && _query is null) return null;
+            if (_isHeld || (!_holdsStatistics && _query is null)) return null;
             bool asks = _query is null;
             _query ??= new TaskCompletionSource<BalloonStatistics?>(TaskCreationOptions.RunContinuationsAsynchronously);
             answer = _query.Task;

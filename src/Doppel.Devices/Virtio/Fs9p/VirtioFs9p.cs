@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using Doppel.Core.Execution;
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Share;
 using Doppel.Devices.Virtio.Queue;
@@ -32,14 +31,12 @@ public sealed class VirtioFs9p : IVirtioDevice
     private readonly MachineTime _time;
     private readonly byte[] _config;
     private readonly byte[] _message = new byte[ShareServer.MaxMessage], _reply = new byte[ShareServer.MaxMessage];
-    private readonly VcpuSignal? _work;
-    private readonly Thread? _worker;
+    private readonly DeviceWorker? _worker;
     private IVirtioTransport? _transport;
     private VirtQueueChain? _chain;
     private Fs9pBulk? _bulk;
     private int _length;
     private int _patience;
-    private volatile bool _stopping;
     private bool _disposed;
 
     /// <summary>Creates the device.</summary>
@@ -54,10 +51,7 @@ public sealed class VirtioFs9p : IVirtioDevice
         _config = new byte[2 + name.Length];
         BinaryPrimitives.WriteUInt16LittleEndian(_config, (ushort)name.Length);
         name.CopyTo(_config, 2);
-        if (time.IsDeterministic) return;
-        _work = new VcpuSignal();
-        _worker = new Thread(Work, maxStackSize: 256 << 10) { IsBackground = true, Name = $"doppel-{tag}" };
-        _worker.Start();
+        if (!time.IsDeterministic) _worker = new DeviceWorker($"doppel-{tag}", Serve);
     }
 
     /// <summary>All state that is neither in the queue nor in the folder, between two messages.</summary>
@@ -108,9 +102,12 @@ public sealed class VirtioFs9p : IVirtioDevice
     /// <inheritdoc/>
     public void Notify(int queue)
     {
-        if (_work is null) Serve();
-        else if (!TryServeHere(_transport!.Queues[0])) _work.Raise();
+        if (_worker is null) Serve();
+        else if (!TryServeHere(_transport!.Queues[0])) _worker.Raise();
     }
+
+    /// <inheritdoc/>
+    public void Quiesce() => _worker?.Quiesce();
 
     /// <inheritdoc/>
     public void Reset()
@@ -123,24 +120,13 @@ public sealed class VirtioFs9p : IVirtioDevice
     {
         if (_disposed) return;
         _disposed = true;
-        _stopping = true;
-        _work?.Raise();
-        _worker?.Join();
-        _work?.Dispose();
+        _worker?.Dispose();
         _server.Dispose();
     }
 
-    private Span<byte> Room => _reply.AsSpan(0, (int)Math.Min(_chain!.WritableLength, (uint)_reply.Length));
+    private bool IsStopping => _worker is { IsStopping: true };
 
-    private void Work()
-    {
-        while (true)
-        {
-            _work!.Wait();
-            if (_stopping) return;
-            Serve();
-        }
-    }
+    private Span<byte> Room => _reply.AsSpan(0, (int)Math.Min(_chain!.WritableLength, (uint)_reply.Length));
 
     private void Serve()
     {
@@ -148,12 +134,12 @@ public sealed class VirtioFs9p : IVirtioDevice
         do
         {
             lock (queue.Gate) queue.DisableNotifications();
-            while (!_stopping && ServeOne(queue))
+            while (!IsStopping && ServeOne(queue))
             {
                 // The lock is free between messages, so that a reset gets in.
             }
         }
-        while (!_stopping && !EnableNotifications(queue));
+        while (!IsStopping && !EnableNotifications(queue));
     }
 
     private bool ServeOne(VirtQueue queue)

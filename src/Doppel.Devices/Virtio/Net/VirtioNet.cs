@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Doppel.Core.Execution;
 using Doppel.Core.Time;
 using Doppel.Devices.Backends.Net;
 using Doppel.Devices.Virtio.Queue;
@@ -29,8 +28,7 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
     private readonly NetInbox? _inbox;
     private readonly MacAddress _mac;
     private readonly int _pairs;
-    private readonly VcpuSignal? _work;
-    private readonly Thread? _worker;
+    private readonly DeviceWorker? _worker;
     private IVirtioTransport? _transport;
     private NetReceive? _receive;
     private VirtQueueChain? _command;
@@ -39,7 +37,7 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
     private uint _generation;
     private int _starved;
     private int _readyWanted;
-    private volatile bool _stopping;
+    private bool _isHeld;
     private bool _disposed;
 
     /// <summary>Creates the device and attaches it to its back end.</summary>
@@ -63,10 +61,7 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
         QueueSizes = sizes;
         if (time.IsDeterministic) _inbox = new NetInbox();
         backend.Attach(this);
-        if (time.IsDeterministic) return;
-        _work = new VcpuSignal();
-        _worker = new Thread(Work, maxStackSize: 256 << 10) { IsBackground = true, Name = "doppel-net" };
-        _worker.Start();
+        if (!time.IsDeterministic) _worker = new DeviceWorker("doppel-net", Serve);
     }
 
     /// <inheritdoc/>
@@ -149,8 +144,28 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
         lock (_gate) isControl = _state.Active && queue == ControlQueue;
         if (isControl) ServeControl();
         else if (queue % 2 == 0) BuffersCame();
-        else if (_work is null) Serve();
-        else _work.Raise();
+        else if (_worker is null) Serve();
+        else _worker.Raise();
+    }
+
+    // Where runs must repeat, frames wait for the guest's time anyway.
+    /// <inheritdoc/>
+    public void Quiesce()
+    {
+        if (_worker is null) return;
+        lock (_gate) _isHeld = true;
+        _worker.Quiesce();
+    }
+
+    /// <inheritdoc/>
+    public void Resume()
+    {
+        lock (_gate)
+        {
+            if (!_isHeld) return;
+            _isHeld = false;
+        }
+        WantReady();
     }
 
     /// <inheritdoc/>
@@ -181,22 +196,9 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
     {
         if (_disposed) return;
         _disposed = true;
-        _stopping = true;
         _transmit.Stop();
         lock (_gate) _state.Active = false;
-        _work?.Raise();
-        _worker?.Join();
-        _work?.Dispose();
-    }
-
-    private void Work()
-    {
-        while (true)
-        {
-            _work!.Wait();
-            if (_stopping) return;
-            Serve();
-        }
+        _worker?.Dispose();
     }
 
     private void Serve()
@@ -208,8 +210,8 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
     private void WantReady()
     {
         Volatile.Write(ref _readyWanted, 1);
-        if (_work is null) Serve();
-        else _work.Raise();
+        if (_worker is null) Serve();
+        else _worker.Raise();
     }
 
     private void BuffersCame()
@@ -231,6 +233,7 @@ public sealed class VirtioNet : IVirtioDevice, INetReceiver
         int index;
         lock (_gate)
         {
+            if (_isHeld) return false;
             if (!_state.Active || frame.Length is < VnetHeader.MinFrame or > VnetHeader.MaxFrame) return true;
             NetCapabilities takes = NetFeatures.GuestTakes(_state.GuestOffloads, NetCapabilities.EthernetMtu);
             if (!takes.Takes(offload) || !NetFilter.Passes(_state, frame)) return true;
