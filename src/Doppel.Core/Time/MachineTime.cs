@@ -29,7 +29,10 @@ public abstract class MachineTime : IDisposable
     /// <summary>Lets time run.</summary>
     public abstract void Resume();
 
-    /// <summary>Stops time; returns when no callback runs, and none starts until <see cref="Resume"/>. Not called by callbacks, nor while holding a lock of theirs.</summary>
+    /// <summary>
+    /// Stops time; returns when no callback runs, and none starts until <see cref="Resume"/>. Not called by callbacks, nor while holding a lock
+    /// that they take.
+    /// </summary>
     public abstract void Pause();
 
     /// <inheritdoc/>

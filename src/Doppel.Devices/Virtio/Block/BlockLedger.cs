@@ -4,8 +4,8 @@ namespace Doppel.Devices.Virtio.Block;
 
 /// <summary>
 /// Where each request of a disk is: kept back by a limit, ready, under way, waiting for space on the host, or free to be used for another
-/// one; and how many threads look for more. Tells who waits for it when a queue, or the disk, has none under way. Thread contract: one thread at a time; requests that are under
-/// way belong to the thread that took them.
+/// one; and how many threads look for more. Tells who waits for it when a queue, or the disk, has none under way.
+/// Thread contract: one thread at a time; requests that are under way belong to the thread that took them.
 /// </summary>
 internal sealed class BlockLedger(BlockThrottle throttle, int queues)
 {
