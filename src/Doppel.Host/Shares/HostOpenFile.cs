@@ -98,14 +98,15 @@ public sealed class HostOpenFile : IDisposable
     {
         byte[] pinned = GC.AllocateUninitializedArray<byte>(content.Length, pinned: true);
         content.CopyTo(pinned);
-        int done = 0;
-        while (done < pinned.Length)
+        int done = 0, error = 0;
+        while (error == 0 && done < pinned.Length)
         {
-            int error = Write(done, [Buffer(pinned, done)], out uint count);
-            if (error != 0) return error;
+            error = Write(done, [Buffer(pinned, done)], out uint count);
             done += (int)count;
         }
-        return 0;
+        // The host has its address only.
+        GC.KeepAlive(pinned);
+        return error;
     }
 
     /// <summary>Returns when what was written is on stable storage.</summary>

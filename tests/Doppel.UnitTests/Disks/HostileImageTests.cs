@@ -130,7 +130,7 @@ public sealed class HostileImageTests : IDisposable
         Qcow2Creator.Create(file, new Qcow2CreateOptions { Size = 1 << 20 });
         PinnedBuffer bits = new(8);
         BinaryPrimitives.WriteUInt64BigEndian(bits.Span, 1);
-        file.Write(88, [bits.Whole]);
+        file.Write(88, bits);
         int before = file.LogLength;
         using Qcow2Image image = new(file, Qcow2HeaderReader.Read(file), backing: null, writable: true);
         Assert.Equal(0UL, Qcow2HeaderReader.Read(file).Autoclear);

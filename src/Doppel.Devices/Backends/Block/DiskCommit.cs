@@ -23,8 +23,8 @@ internal static class DiskCommit
             else if (run.Kind != Qcow2Kind.Unallocated)
             {
                 length = Math.Min(length, Chunk);
-                overlay.Read(at, [buffer.Slice(0, (int)length)]);
-                below.Write(at, [buffer.Slice(0, (int)length)]);
+                overlay.Read(at, buffer, 0, (int)length);
+                below.Write(at, buffer, 0, (int)length);
             }
             at += length;
             progress?.Report((double)at / overlay.Length);

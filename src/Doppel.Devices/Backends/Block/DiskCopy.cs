@@ -1,5 +1,4 @@
 using Doppel.Devices.Backends.Block.Qcow2;
-using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Block;
 
@@ -27,7 +26,7 @@ internal static class DiskCopy
             (long length, bool isZero) = Next(source, at, most, isWhole: compressed is not null);
             if (!isZero)
             {
-                source.Read(at, [buffer.Slice(0, (int)length)]);
+                source.Read(at, buffer, 0, (int)length);
                 if (compressed is null) WriteParts(target, at, buffer, (int)length);
                 else WritePacked((Qcow2Image)target, compressed, at, buffer, (int)length);
             }
@@ -52,7 +51,7 @@ internal static class DiskCopy
             bool isZero = IsZero(buffer, start, length);
             int end = start;
             while (end < length && IsZero(buffer, end, length) == isZero) end = Math.Min(length, end + Granule);
-            if (!isZero) target.Write(at + start, [buffer.Slice(start, end - start)]);
+            if (!isZero) target.Write(at + start, buffer, start, end - start);
             start = end;
         }
     }
@@ -74,8 +73,7 @@ internal static class DiskCopy
         });
         for (int i = 0; i < count; i++)
         {
-            HostBuffer plain = buffer.Slice(i * cluster, Math.Min(cluster, length - i * cluster));
-            if (packed[i] is null) target.Write(at + (long)i * cluster, [plain]);
+            if (packed[i] is null) target.Write(at + (long)i * cluster, buffer, i * cluster, Math.Min(cluster, length - i * cluster));
             else if (packed[i]!.Length > 0) compressed.Write(at + (long)i * cluster, packed[i]!);
         }
     }

@@ -67,7 +67,7 @@ internal static class DiskFormats
     private static Signature? Probe(string path)
     {
         PinnedBuffer start = new(ProbeBytes);
-        using (HostImageFile file = HostImageFile.Open(path, writable: false)) file.Read(0, [start.Whole]);
+        using (HostImageFile file = HostImageFile.Open(path, writable: false)) file.Read(0, start);
         return Array.Find(s_signatures, s => start.Span[s.Offset..].StartsWith(s.Magic));
     }
 

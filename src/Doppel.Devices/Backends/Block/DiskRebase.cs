@@ -19,7 +19,7 @@ internal static class DiskRebase
             if (run.Kind == Qcow2Kind.Unallocated)
             {
                 length = Math.Min(length, Chunk - at % Chunk);
-                overlay.Read(at, [old.Slice(0, (int)length)]);
+                overlay.Read(at, old, 0, (int)length);
                 now.Span.Clear();
                 BufferCursor cursor = new([now.Slice(0, (int)length)]);
                 if (next is not null) BlockTransfer.ReadPadded(next, at, length, ref cursor);
@@ -37,7 +37,7 @@ internal static class DiskRebase
         for (int start = 0; start < length;)
         {
             int end = (int)Math.Min(length, (at + start) / cluster * cluster + cluster - at);
-            if (!old.Span[start..end].SequenceEqual(now.Span[start..end])) overlay.Write(at + start, [old.Slice(start, end - start)]);
+            if (!old.Span[start..end].SequenceEqual(now.Span[start..end])) overlay.Write(at + start, old, start, end - start);
             start = end;
         }
     }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Doppel.Host;
 
 namespace Doppel.Devices.Backends.Block;
@@ -9,10 +8,7 @@ namespace Doppel.Devices.Backends.Block;
 /// </summary>
 public sealed class RawFileBackend : IBlockBackend, IBlockMap
 {
-    private const int ZeroChunk = 1 << 20;
-
     private readonly HostFile _file;
-    private byte[]? _zeroes;
 
     /// <summary>Opens an image that exists.</summary>
     /// <param name="path">Path of the image.</param>
@@ -77,15 +73,12 @@ public sealed class RawFileBackend : IBlockBackend, IBlockMap
     {
         if (mayUnmap && _file.TryPunchHole(offset, length)) return;
         if (!mayUnmap && _file.TryZeroRange(offset, length)) return;
-        // Pinned for good, so that its address can be given to the host; two threads may make one each, and the last one stays.
-        byte[] zeroes = _zeroes ??= GC.AllocateArray<byte>(ZeroChunk, pinned: true);
-        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(zeroes, 0);
         while (length > 0)
         {
-            long part = Math.Min(length, ZeroChunk);
-            _file.Write(offset, [new HostBuffer(address, (nuint)part)]);
-            offset += part;
-            length -= part;
+            HostBuffer zeroes = ZeroFill.Piece(length);
+            _file.Write(offset, [zeroes]);
+            offset += (long)zeroes.Length;
+            length -= (long)zeroes.Length;
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class VdiLayout : IForeignLayout
     internal VdiLayout(IImageFile file)
     {
         PinnedBuffer header = new(HeaderLength);
-        file.Read(0, [header.Whole]);
+        file.Read(0, header);
         if (U32(header.Span, 0x40) != Signature)
             throw new DiskImageException($"{file.Path} is no VDI image; give its real format with format=");
         if (U32(header.Span, 0x4C) is not (Dynamic or Static)) throw ForeignImage.Damaged(file, "it depends on another image");
@@ -29,7 +29,7 @@ internal sealed class VdiLayout : IForeignLayout
         if ((Length + _blockBytes - 1) / _blockBytes > count) throw ForeignImage.Damaged(file, "its table is too short");
         _dataOffset = U32(header.Span, 0x158);
         _blocks = new PinnedBuffer(checked((int)count * 4));
-        file.Read(U32(header.Span, 0x154), [_blocks.Whole]);
+        file.Read(U32(header.Span, 0x154), _blocks);
     }
 
     public long Length { get; }

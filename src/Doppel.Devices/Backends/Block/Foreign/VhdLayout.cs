@@ -18,7 +18,7 @@ internal sealed class VhdLayout : IForeignLayout
     internal VhdLayout(IImageFile file)
     {
         PinnedBuffer footer = new(FooterLength);
-        file.Read(Math.Max(0, file.Length - FooterLength), [footer.Whole]);
+        file.Read(Math.Max(0, file.Length - FooterLength), footer);
         if (!footer.Span.StartsWith("conectix"u8))
             throw new DiskImageException($"{file.Path} is no VHD image; give its real format with format=");
         ulong size = BinaryPrimitives.ReadUInt64BigEndian(footer.Span[48..]);
@@ -30,7 +30,7 @@ internal sealed class VhdLayout : IForeignLayout
         PinnedBuffer header = new(HeaderLength);
         ulong place = BinaryPrimitives.ReadUInt64BigEndian(footer.Span[16..]);
         if (place >= (ulong)file.Length) throw ForeignImage.Damaged(file, "its second header is not there");
-        file.Read((long)place, [header.Whole]);
+        file.Read((long)place, header);
         if (!header.Span.StartsWith("cxsparse"u8)) throw ForeignImage.Damaged(file, "its second header is not there");
         _blockBytes = U32(header.Span, 32);
         uint count = U32(header.Span, 28);
@@ -42,7 +42,7 @@ internal sealed class VhdLayout : IForeignLayout
             throw ForeignImage.Damaged(file, "its table is too short or not there");
         _bitmapBytes = (_blockBytes / SectorBytes / 8 + SectorBytes - 1) / SectorBytes * SectorBytes;
         _blocks = new PinnedBuffer((int)count * 4);
-        file.Read((long)table, [_blocks.Whole]);
+        file.Read((long)table, _blocks);
     }
 
     public long Length { get; }

@@ -27,10 +27,10 @@ internal sealed class VmdkLayout : IForeignLayout
     {
         _file = file;
         PinnedBuffer header = new(HeaderLength);
-        file.Read(0, [header.Whole]);
+        file.Read(0, header);
         if (U32(header.Span, 0) != Magic)
             throw new DiskImageException($"{file.Path} is no VMDK image in one file; convert it with `qemu-img convert -O qcow2`");
-        if (U64(header.Span, 56) == DirectoryAtEnd) file.Read(Math.Max(0, file.Length - 2 * HeaderLength), [header.Whole]);
+        if (U64(header.Span, 56) == DirectoryAtEnd) file.Read(Math.Max(0, file.Length - 2 * HeaderLength), header);
         if (U32(header.Span, 0) != Magic || U32(header.Span, 4) > 3)
             throw ForeignImage.Damaged(file, "its second header is not there, or of a later version");
         CheckAlone(file, U64(header.Span, 28), U64(header.Span, 36));
@@ -44,7 +44,7 @@ internal sealed class VmdkLayout : IForeignLayout
         _isPacked = (U32(header.Span, 8) & Packed) != 0;
         _grain = new byte[_grainBytes];
         _directory = new PinnedBuffer((int)tables * 4);
-        file.Read(Place(file, U64(header.Span, 56)), [_directory.Whole]);
+        file.Read(Place(file, U64(header.Span, 56)), _directory);
         _tables = new MetadataCache(file, SectorBytes, CacheBytes / SectorBytes);
     }
 
@@ -75,11 +75,11 @@ internal sealed class VmdkLayout : IForeignLayout
     {
         _grainPlace = -1;
         PinnedBuffer marker = new(MarkerLength);
-        _file.Read(place, [marker.Whole]);
+        _file.Read(place, marker);
         uint length = U32(marker.Span, 8);
         if (length > _grainBytes * 2L) throw ForeignImage.Damaged(_file, $"a packed grain at 0x{place:x} has {length} bytes");
         PinnedBuffer packed = new((int)length);
-        _file.Read(place + MarkerLength, [packed.Whole]);
+        _file.Read(place + MarkerLength, packed);
         try
         {
             using MemoryStream source = new(packed.Array, writable: false);
@@ -100,7 +100,7 @@ internal sealed class VmdkLayout : IForeignLayout
     {
         if (sector == 0 || sectors == 0) return;
         PinnedBuffer text = new((int)Math.Min(sectors * SectorBytes, LongestDescriptor));
-        file.Read(Place(file, sector), [text.Whole]);
+        file.Read(Place(file, sector), text);
         string descriptor = Encoding.ASCII.GetString(text.Span);
         if (descriptor.Contains("parentFileNameHint", StringComparison.OrdinalIgnoreCase))
             throw ForeignImage.Damaged(file, "it depends on another image");

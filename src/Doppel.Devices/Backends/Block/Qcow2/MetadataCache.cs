@@ -84,7 +84,7 @@ internal sealed class MetadataCache(IImageFile file, int pieceBytes, int capacit
                 long start = _changed[done].Offset;
                 while (count < batch.Length && done + count < _changed.Count && _changed[done + count].Offset == start + (long)count * pieceBytes)
                 {
-                    batch[count] = _changed[done + count].Bytes.Whole;
+                    batch[count] = _changed[done + count].Bytes.Slice(0, pieceBytes);
                     count++;
                 }
                 file.Write(start, batch[..count]);
@@ -109,7 +109,7 @@ internal sealed class MetadataCache(IImageFile file, int pieceBytes, int capacit
             return piece;
         }
         piece = MakeRoom();
-        file.Read(offset, [piece.Bytes.Whole]);
+        file.Read(offset, piece.Bytes);
         piece.Offset = offset;
         piece.IsRecent = true;
         _byOffset.Add(offset, piece);

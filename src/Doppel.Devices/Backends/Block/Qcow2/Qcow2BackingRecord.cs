@@ -16,7 +16,7 @@ internal static class Qcow2BackingRecord
     internal static void Write(IImageFile file, Qcow2Header header, string? backing, string? format)
     {
         PinnedBuffer cluster = new(header.ClusterBytes);
-        file.Read(0, [cluster.Whole]);
+        file.Read(0, cluster);
         byte[] old = cluster.Span.ToArray();
         Span<byte> bytes = cluster.Span;
         bytes[header.HeaderLength..].Clear();
@@ -31,7 +31,7 @@ internal static class Qcow2BackingRecord
         BinaryPrimitives.WriteUInt32BigEndian(bytes[16..], (uint)path.Length);
         // One write, mostly of one sector or two.
         int end = Math.Min(bytes.Length, Math.Max(at + path.Length, LastUsed(old)) + 511 & ~511);
-        file.Write(0, [cluster.Slice(0, end)]);
+        file.Write(0, cluster, 0, end);
         file.Flush();
     }
 

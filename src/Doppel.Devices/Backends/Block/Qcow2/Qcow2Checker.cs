@@ -127,7 +127,7 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
 
     private IEnumerable<(long Place, ulong Entry)> ReadEntries(long table)
     {
-        file.Read(table, [_table.Whole]);
+        file.Read(table, _table);
         for (int at = 0; at < header.ClusterBytes; at += 8)
             yield return (table + at, BinaryPrimitives.ReadUInt64BigEndian(_table.Span[at..]));
     }
@@ -139,7 +139,7 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
         (long offset, long bytes, int count) = header.Bitmaps;
         if (!Use(offset, bytes, "the bitmap directory") || bytes > Qcow2Format.MaxSnapshotTableBytes) return;
         PinnedBuffer directory = new((int)bytes);
-        file.Read(offset, [directory.Whole]);
+        file.Read(offset, directory);
         for (int at = 0; count > 0 && at + FixedLength <= bytes; count--)
         {
             ReadOnlySpan<byte> entry = directory.Span[at..];
@@ -193,7 +193,7 @@ internal sealed class Qcow2Checker(IImageFile file, Qcow2Header header)
         for (int index = 0; index < blocks.Length; index++)
         {
             if (blocks[index] == 0) continue;
-            file.Read(blocks[index], [_table.Whole]);
+            file.Read(blocks[index], _table);
             for (int i = 0; i < counts; i++)
             {
                 long cluster = ((long)index << header.BlockBits) + i;

@@ -1,5 +1,3 @@
-using Doppel.Host;
-
 namespace Doppel.Devices.Backends.Block.Qcow2;
 
 /// <summary>
@@ -18,8 +16,7 @@ internal sealed class Qcow2CompressedWriter(Qcow2Image image, IImageFile file)
         int cluster = _metadata.Header.ClusterBytes;
         long place = Reserve(packed.Length, cluster);
         packed.CopyTo(_buffer.Span);
-        HostBuffer data = _buffer.Slice(0, packed.Length);
-        file.Write(place, [data]);
+        file.Write(place, _buffer, 0, packed.Length);
         // The last sector is read as a whole.
         long sectorEnd = (place + packed.Length + 511) & ~511L;
         if (file.Length < sectorEnd) file.SetLength(sectorEnd);

@@ -60,7 +60,7 @@ internal static class Qcow2Creator
         BitConverter.TryWriteBytes(start.Span[cluster..], System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(2L * cluster));
         RefcountWidth width = new(header.RefcountOrder);
         for (int i = 0; i < 3; i++) width.Set(start.Span[(2 * cluster)..], i, 1);
-        file.Write(0, [start.Whole]);
+        file.Write(0, start);
     }
 
     // The caller goes on with the file when the image over it is closed.

@@ -13,7 +13,7 @@ internal static class Qcow2HeaderReader
     internal static Qcow2Header Read(IImageFile file)
     {
         PinnedBuffer start = new(Qcow2Format.Version3HeaderLength + 8);
-        file.Read(0, [start.Whole]);
+        file.Read(0, start);
         ReadOnlySpan<byte> fixedPart = start.Span;
         if (U32(fixedPart, 0) != Qcow2Format.Magic)
             throw new DiskImageException($"{file.Path} is no qcow2 image; give its real format with format=");
@@ -23,7 +23,7 @@ internal static class Qcow2HeaderReader
         if (clusterBits is < Qcow2Format.MinClusterBits or > Qcow2Format.MaxClusterBits)
             throw Damaged(file, $"its clusters have 2^{clusterBits} bytes");
         PinnedBuffer cluster = new(Math.Max(1 << clusterBits, start.Length));
-        file.Read(0, [cluster.Whole]);
+        file.Read(0, cluster);
         return Parse(file, cluster.Span, version, clusterBits);
     }
 

@@ -50,7 +50,7 @@ internal sealed class Qcow2HeaderWriter(IImageFile file, Qcow2Header header)
         PinnedBuffer bytes = new(12);
         U64(bytes.Span, 0, (ulong)offset);
         U32(bytes.Span, 8, (uint)clusters);
-        file.Write(48, [bytes.Whole]);
+        file.Write(48, bytes);
     }
 
     /// <summary>Writes size of the disk and place of the L1 table, which lie side by side around fields that are zero or kept.</summary>
@@ -61,7 +61,7 @@ internal sealed class Qcow2HeaderWriter(IImageFile file, Qcow2Header header)
         // Between them, at 32: no encryption, as the reader has made sure.
         U32(bytes.Span, 12, (uint)header.L1Entries);
         U64(bytes.Span, 16, (ulong)header.L1Offset);
-        file.Write(24, [bytes.Whole]);
+        file.Write(24, bytes);
     }
 
     internal void WriteFeatures()
@@ -70,7 +70,7 @@ internal sealed class Qcow2HeaderWriter(IImageFile file, Qcow2Header header)
         U64(bytes.Span, 0, header.Incompatible);
         U64(bytes.Span, 8, header.Compatible);
         U64(bytes.Span, 16, header.Autoclear);
-        file.Write(72, [bytes.Whole]);
+        file.Write(72, bytes);
     }
 
     private static int Extension(Span<byte> bytes, int at, uint type, byte[] data)

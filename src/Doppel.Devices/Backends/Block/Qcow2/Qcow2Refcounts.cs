@@ -50,7 +50,7 @@ internal sealed class Qcow2Refcounts
     internal static ulong[] ReadTable(IImageFile file, long offset, int entries)
     {
         PinnedBuffer bytes = new(entries * 8);
-        if (entries > 0) file.Read(offset, [bytes.Whole]);
+        if (entries > 0) file.Read(offset, bytes);
         ulong[] table = new ulong[entries];
         for (int i = 0; i < entries; i++) table[i] = BinaryPrimitives.ReadUInt64BigEndian(bytes.Span[(i * 8)..]);
         return table;
@@ -131,7 +131,7 @@ internal sealed class Qcow2Refcounts
         int from = _moved.Count != 0 ? 0 : _changedFrom, to = _moved.Count != 0 ? _table.Length : _changedTo;
         PinnedBuffer bytes = new((to - from) * 8);
         for (int i = from; i < to; i++) BinaryPrimitives.WriteUInt64BigEndian(bytes.Span[((i - from) * 8)..], _table[i]);
-        _file.Write((_moved.Count != 0 ? _moved.First << _header.ClusterBits : _header.RefcountTableOffset) + from * 8L, [bytes.Whole]);
+        _file.Write((_moved.Count != 0 ? _moved.First << _header.ClusterBits : _header.RefcountTableOffset) + from * 8L, bytes);
         _changedFrom = int.MaxValue;
         _changedTo = 0;
     }

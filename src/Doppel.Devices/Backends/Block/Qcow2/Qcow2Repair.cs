@@ -48,10 +48,10 @@ internal static class Qcow2Repair
                 if (count > 0) width.Set(block.Span, c, count);
             }
             long place = (start + tableClusters + i) << header.ClusterBits;
-            file.Write(place, [block.Whole]);
+            file.Write(place, block);
             BinaryPrimitives.WriteUInt64BigEndian(table.Span[((int)indices[i] * 8)..], (ulong)place);
         }
-        file.Write(start << header.ClusterBits, [table.Whole]);
+        file.Write(start << header.ClusterBits, table);
         header.RefcountTableOffset = start << header.ClusterBits;
         header.RefcountTableClusters = tableClusters;
     }
@@ -82,7 +82,7 @@ internal static class Qcow2Repair
             ulong right = checker.IsOwn(entry) ? entry | Qcow2Format.Copied : entry & ~Qcow2Format.Copied;
             if (right == entry) return;
             BinaryPrimitives.WriteUInt64BigEndian(entryBytes.Span, right);
-            file.Write(place, [entryBytes.Whole]);
+            file.Write(place, entryBytes);
         });
     }
 }

@@ -26,12 +26,12 @@ internal sealed record Qcow2Snapshot(string Id, string Name, long Seconds, long 
         for (int i = 0; i < header.SnapshotCount; i++)
         {
             PinnedBuffer start = new(FixedLength);
-            file.Read(header.SnapshotsOffset + bytes, [start.Whole]);
+            file.Read(header.SnapshotsOffset + bytes, start);
             int idLength = BinaryPrimitives.ReadUInt16BigEndian(start.Span[12..]), nameLength = BinaryPrimitives.ReadUInt16BigEndian(start.Span[14..]);
             uint extra = BinaryPrimitives.ReadUInt32BigEndian(start.Span[36..]);
             if (extra > 1024 || bytes > Qcow2Format.MaxSnapshotTableBytes) throw Damaged(file);
             PinnedBuffer rest = new((int)extra + idLength + nameLength);
-            file.Read(header.SnapshotsOffset + bytes + FixedLength, [rest.Whole]);
+            file.Read(header.SnapshotsOffset + bytes + FixedLength, rest);
             snapshots.Add(Parse(file, start.Span, rest.Span[..(int)extra], rest.Span.Slice((int)extra, idLength), rest.Span[((int)extra + idLength)..]));
             bytes += (FixedLength + rest.Length + 7) & ~7;
         }

@@ -131,7 +131,7 @@ internal sealed class Qcow2Tables
         {
             int count = Math.Min(64, _l1.Length - index * 64);
             for (int i = 0; i < count; i++) BinaryPrimitives.WriteUInt64BigEndian(sector.Span[(i * 8)..], _l1[index * 64 + i]);
-            _file.Write(_header.L1Offset + index * 512L, [sector.Slice(0, count * 8)]);
+            _file.Write(_header.L1Offset + index * 512L, sector, 0, count * 8);
         }
         _changedSectors.Clear();
     }
@@ -146,7 +146,7 @@ internal sealed class Qcow2Tables
         _l1.CopyTo(table, 0);
         PinnedBuffer bytes = new(clusters << _header.ClusterBits);
         for (int i = 0; i < entries; i++) BinaryPrimitives.WriteUInt64BigEndian(bytes.Span[(i * 8)..], table[i]);
-        _file.Write(place, [bytes.Whole]);
+        _file.Write(place, bytes);
         _l1 = table;
         return place;
     }
@@ -180,7 +180,7 @@ internal sealed class Qcow2Tables
     private void CopyTable(long from, long to)
     {
         PinnedBuffer table = new(_header.ClusterBytes);
-        _file.Read(from, [table.Whole]);
-        _file.Write(to, [table.Whole]);
+        _file.Read(from, table);
+        _file.Write(to, table);
     }
 }

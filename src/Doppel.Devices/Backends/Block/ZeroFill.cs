@@ -1,6 +1,6 @@
 using Doppel.Host;
 
-namespace Doppel.Devices.Backends.Block.Qcow2;
+namespace Doppel.Devices.Backends.Block;
 
 /// <summary>Writes zeroes to a file, as little as possible. Thread contract: static; one buffer of zeroes that nobody writes.</summary>
 internal static class ZeroFill
