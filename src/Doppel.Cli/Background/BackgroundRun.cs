@@ -2,15 +2,32 @@ using Doppel.Agent;
 using Doppel.Cli.Machines;
 using Doppel.Cli.Output;
 using Doppel.Cli.Running;
+using Doppel.Core.Time;
 using Doppel.Host;
 
 namespace Doppel.Cli.Background;
 
-/// <summary>The process of a machine in the background, from its start to the last line in its state. Thread contract: one owner.</summary>
-internal static class BackgroundRun
+/// <summary>
+/// The process of a machine in the background, from its start to the last line in its state; the machine may end and start again in it.
+/// Thread contract: one owner.
+/// </summary>
+internal sealed class BackgroundRun
 {
     private const int Killed = 9;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(8);
+
+    private readonly MachinePlan _plan;
+    private readonly RunRequest _request;
+    private readonly (ConsoleHub Console, BoundedLog Boot) _logs;
+    private readonly Task _signal;
+
+    private BackgroundRun(MachinePlan plan, RunRequest request, (ConsoleHub Console, BoundedLog Boot) logs, Task signal)
+    {
+        _plan = plan;
+        _request = request;
+        _logs = logs;
+        _signal = signal;
+    }
 
     /// <summary>Runs the machine to its end. Errors before it runs go to the process that waits for it; later ones to the process's log.</summary>
     internal static async Task<int> RunAsync(MachinePlan plan, RunRequest request, MachineFolder folder)
@@ -21,27 +38,68 @@ internal static class BackgroundRun
         folder.WriteState(new MachineState { Status = MachineStatus.Starting, Process = ProcessIdentity.Current });
         using ConsoleHub console = new(new BoundedLog(() => folder.ConsoleLog));
         using BoundedLog boot = new(() => folder.BootLog);
-        await using VirtualMachine machine = await VirtualMachine.StartAsync(plan.Config with { Log = Console.Error.WriteLine });
-        BackgroundStreams streams = BackgroundStreams.Connect(machine, plan, request, (console, boot));
-        using MachineHost host = MachineHost.Start(folder, held, machine, console, plan.Config.Time);
-        Console.Out.WriteLine(BackgroundLaunch.ReadyLine);
-        await Console.Out.FlushAsync();
-        BackgroundProcess.RedirectStreams(folder.ProcessLog);
-        VirtualMachineExit exit = await EndOfAsync(machine, signals.Received);
-        await streams.Drained;
-        string? wish = signals.Received.IsCompleted ? "its process was asked to end" : host.StopReason;
-        (int status, string reason) = Judge(exit, plan, streams.Control.Status, wish);
+        using MachineHost host = new(folder, held, console, plan.Config.Time);
+        BackgroundRun run = new(plan, request, (console, boot), signals.Received);
+        MachineEnd end = await run.LiveAsync(host, () => ReportReady(folder));
+        end = await run.StartAgainAsync(host, end);
         console.Dispose();
-        host.Finish(status, reason);
+        host.Finish(end);
         if (request.AutoRemove) folder.Delete();
-        return status;
+        return end.Status;
     }
 
+    private static void ReportReady(MachineFolder folder)
+    {
+        Console.Out.WriteLine(BackgroundLaunch.ReadyLine);
+        Console.Out.Flush();
+        BackgroundProcess.RedirectStreams(folder.ProcessLog);
+    }
+
+    private async Task<MachineEnd> StartAgainAsync(MachineHost host, MachineEnd end)
+    {
+        TimeSpan pause = TimeSpan.Zero;
+        for (int restarts = 0; !end.IsWish && _request.Restart.StartsAgain(end.Status, restarts);)
+        {
+            pause = RestartPolicy.PauseAfter(pause, end.Life);
+            if (!await host.StandByAsync(end, pause, _signal)) return end with { Reason = WishOf(host)! };
+            host.Restarts = ++restarts;
+            try
+            {
+                end = await LiveAsync(host, static () => { });
+            }
+            catch (Exception e) when (e is VirtualMachineException or IOException or UnauthorizedAccessException)
+            {
+                Console.Error.WriteLine($"doppel: the machine did not start again: {e.Message}");
+                end = new MachineEnd(ExitStatus.Failure, e.Message);
+            }
+        }
+        return end;
+    }
+
+    // Once from the start of the machine to its end, when its files are closed.
+    private async Task<MachineEnd> LiveAsync(MachineHost host, Action began)
+    {
+        HostStopwatch life = new();
+        life.Start();
+        await using VirtualMachine machine = await VirtualMachine.StartAsync(_plan.Config with { Log = Console.Error.WriteLine });
+        BackgroundStreams streams = BackgroundStreams.Connect(machine, _plan, _request, _logs);
+        host.Adopt(machine);
+        began();
+        // Somebody may have wished for the end before there was a machine again.
+        if (host.StopReason is not null) await machine.StopAsync();
+        VirtualMachineExit exit = await EndOfAsync(machine);
+        await streams.Drained;
+        string? wish = WishOf(host);
+        return Judge(exit, streams.Control.Status, wish) with { IsWish = wish is not null, Life = life.Elapsed };
+    }
+
+    private string? WishOf(MachineHost host) => _signal.IsCompleted ? "its process was asked to end" : host.StopReason;
+
     // A signal is a wish that the guest is told of, as far as it listens.
-    private static async Task<VirtualMachineExit> EndOfAsync(VirtualMachine machine, Task signal)
+    private async Task<VirtualMachineExit> EndOfAsync(VirtualMachine machine)
     {
         Task<VirtualMachineExit> end = machine.WaitForExitAsync();
-        if (await Task.WhenAny(end, signal) == end) return await end;
+        if (await Task.WhenAny(end, _signal) == end) return await end;
         using CancellationTokenSource patience = new(s_patience);
         try
         {
@@ -56,14 +114,14 @@ internal static class BackgroundRun
         }
     }
 
-    private static (int Status, string Reason) Judge(VirtualMachineExit exit, MachinePlan plan, int? command, string? wish) => exit.Reason switch
+    private MachineEnd Judge(VirtualMachineExit exit, int? command, string? wish) => exit.Reason switch
     {
-        VirtualMachineExitReason.Timeout => (ExitStatus.Timeout, "the time given with --timeout is over"),
-        VirtualMachineExitReason.Failure => (ExitStatus.Failure, $"internal error: {exit.Error?.Message}"),
-        VirtualMachineExitReason.Cancelled => (ExitStatus.FromSignal(Killed), wish ?? "switched off"),
-        VirtualMachineExitReason.GuestExit => (exit.Status & 0xFF, $"the guest ended with status {exit.Status & 0xFF}"),
-        _ when command is { } status => (status, wish ?? "its command ended"),
-        VirtualMachineExitReason.Reboot when plan.IsCommand => (ExitStatus.Failure, "the guest rebooted before its command ended"),
-        _ => (ExitStatus.Success, wish ?? "the guest powered off"),
+        VirtualMachineExitReason.Timeout => new(ExitStatus.Timeout, "the time given with --timeout is over"),
+        VirtualMachineExitReason.Failure => new(ExitStatus.Failure, $"internal error: {exit.Error?.Message}"),
+        VirtualMachineExitReason.Cancelled => new(ExitStatus.FromSignal(Killed), wish ?? "switched off"),
+        VirtualMachineExitReason.GuestExit => new(exit.Status & 0xFF, $"the guest ended with status {exit.Status & 0xFF}"),
+        _ when command is { } status => new(status, wish ?? "its command ended"),
+        VirtualMachineExitReason.Reboot when _plan.IsCommand => new(ExitStatus.Failure, "the guest rebooted before its command ended"),
+        _ => new(ExitStatus.Success, wish ?? "the guest powered off"),
     };
 }

@@ -18,58 +18,75 @@ internal sealed class MachineHost : IDisposable
     private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(2), s_bootPatience = TimeSpan.FromSeconds(60);
 
     private readonly MachineFolder _folder;
-    private readonly VirtualMachine _machine;
     private readonly ConsoleHub? _console;
     private readonly FileStream _lock;
-    private readonly Socket _listener;
+    private readonly bool _followsClock;
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _wished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private readonly List<Task> _clients = [];
-    private MachineState _state;
+    private MachineState _state = new() { Status = MachineStatus.Starting, Process = ProcessIdentity.Current };
+    private volatile VirtualMachine? _machine;
 
-    private MachineHost(MachineFolder folder, FileStream held, VirtualMachine machine, ConsoleHub? console)
+    /// <summary>Creates the side of a machine that does not run yet.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="held">Its lock, given up on dispose.</param>
+    /// <param name="console">Its console, or null if that belongs to this process's own terminal.</param>
+    /// <param name="time">How the machine's time runs: the guest's clock is set when it goes on after a pause, if that is the host's.</param>
+    internal MachineHost(MachineFolder folder, FileStream held, ConsoleHub? console, TimePolicy time)
     {
         _folder = folder;
         _lock = held;
-        _machine = machine;
         _console = console;
-        _state = new MachineState
+        _followsClock = time == TimePolicy.RealTime;
+    }
+
+    /// <summary>Why somebody has asked for the end, so that it is no surprise; null if nobody has.</summary>
+    internal string? StopReason { get; private set; }
+
+    /// <summary>How often the machine has started again after an end.</summary>
+    internal int Restarts { private get; set; }
+
+    private VirtualMachine Machine => _machine!;
+
+    private bool IsBetweenLives => _state.Status == MachineStatus.Restarting;
+
+    /// <summary>Makes a running machine reachable: the first one, or the one that has started after the former has ended.</summary>
+    internal void Adopt(VirtualMachine machine)
+    {
+        bool isFirst = _machine is null;
+        _machine = machine;
+        if (isFirst)
+        {
+            File.Delete(_folder.ControlPath);
+            _listener.Bind(new UnixDomainSocketEndPoint(_folder.ControlPath));
+            _listener.Listen();
+        }
+        Save(new MachineState
         {
             Status = MachineStatus.Running,
             Process = ProcessIdentity.Current,
             Started = DateTimeOffset.UtcNow,
             Ports = [.. machine.PublishedPorts.Select(MachinePort.Of)],
-        };
-        File.Delete(folder.ControlPath);
-        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        _listener.Bind(new UnixDomainSocketEndPoint(folder.ControlPath));
-        _listener.Listen();
+            Restarts = Restarts,
+        });
+        if (isFirst) _ = Task.Run(AcceptAsync);
     }
 
-    /// <summary>True if the machine's time is the host's, so that the guest's clock is set when it goes on after a pause.</summary>
-    internal bool FollowsClock { private get; init; }
-
-    /// <summary>True if somebody has asked for the end, so that it is no surprise.</summary>
-    internal string? StopReason { get; private set; }
-
-    /// <summary>Makes a running machine reachable.</summary>
-    /// <param name="folder">Its folder.</param>
-    /// <param name="held">Its lock, given up on dispose.</param>
-    /// <param name="machine">The machine.</param>
-    /// <param name="console">Its console, or null if that belongs to this process's own terminal.</param>
-    /// <param name="time">How the machine's time runs.</param>
-    internal static MachineHost Start(MachineFolder folder, FileStream held, VirtualMachine machine, ConsoleHub? console, TimePolicy time)
+    /// <summary>The machine has ended, and is to start again after a pause.</summary>
+    /// <returns>False if somebody wished meanwhile that it does not.</returns>
+    internal async Task<bool> StandByAsync(MachineEnd end, TimeSpan pause, Task signal)
     {
-        MachineHost host = new(folder, held, machine, console) { FollowsClock = time == TimePolicy.RealTime };
-        host.Save(host._state);
-        _ = Task.Run(host.AcceptAsync);
-        return host;
+        TrySave(Ended(end) with { Status = MachineStatus.Restarting });
+        await Task.WhenAny(Task.Delay(pause), _wished.Task, signal);
+        return !_wished.Task.IsCompleted && !signal.IsCompleted;
     }
 
-    /// <summary>Writes how the machine has ended. Clients who wait for that are answered.</summary>
-    internal void Finish(int exitCode, string reason)
+    /// <summary>Writes how the machine has ended for good. Clients who wait for that are answered.</summary>
+    internal void Finish(MachineEnd end)
     {
-        TrySave(_state with { Status = MachineStatus.Exited, Finished = DateTimeOffset.UtcNow, ExitCode = exitCode, Reason = reason });
+        TrySave(Ended(end));
         _ended.TrySetResult();
         Task[] clients;
         lock (_gate) clients = [.. _clients];
@@ -81,6 +98,15 @@ internal sealed class MachineHost : IDisposable
         _listener.Dispose();
         File.Delete(_folder.ControlPath);
         _lock.Dispose();
+    }
+
+    private MachineState Ended(MachineEnd end) =>
+        _state with { Status = MachineStatus.Exited, Finished = DateTimeOffset.UtcNow, ExitCode = end.Status, Reason = end.Reason };
+
+    private void Wish(string reason)
+    {
+        StopReason = reason;
+        _wished.TrySetResult();
     }
 
     private void Save(MachineState state)
@@ -146,6 +172,7 @@ internal sealed class MachineHost : IDisposable
 
     private Task ServeAsync(NetworkStream stream, string verb, string[] words) => verb switch
     {
+        not ("stop" or "kill" or "off" or "wait" or "rename") when IsBetweenLives => AnswerAsync(stream, "error the machine has ended, and starts again in a moment"),
         "agent" => ServeAgentAsync(stream),
         "attach" => ServeAttachAsync(stream),
         "pause" => PauseAsync(stream, pause: true),
@@ -176,7 +203,7 @@ internal sealed class MachineHost : IDisposable
             return;
         }
         await AnswerAsync(stream, "ok");
-        await _machine.Agent.RelayAsync(stream);
+        await Machine.Agent.RelayAsync(stream);
     }
 
     private async Task<bool> IsAgentReadyAsync()
@@ -184,7 +211,7 @@ internal sealed class MachineHost : IDisposable
         using CancellationTokenSource patience = new(s_bootPatience);
         try
         {
-            await _machine.Agent.WaitUntilReadyAsync(patience.Token);
+            await Machine.Agent.WaitUntilReadyAsync(patience.Token);
             return true;
         }
         catch (OperationCanceledException)
@@ -219,7 +246,7 @@ internal sealed class MachineHost : IDisposable
                 await stream.ReadExactlyAsync(head);
                 Memory<byte> bytes = body.AsMemory(0, head[1] | (head[2] << 8));
                 await stream.ReadExactlyAsync(bytes);
-                if (head[0] == 'w' && bytes.Length == 4) _machine.ResizeConsole(BitConverter.ToUInt16(bytes.Span), BitConverter.ToUInt16(bytes.Span[2..]));
+                if (head[0] == 'w' && bytes.Length == 4) Machine.ResizeConsole(BitConverter.ToUInt16(bytes.Span), BitConverter.ToUInt16(bytes.Span[2..]));
                 else if (head[0] == 'd' && _console!.Input is { } input) await input(bytes);
             }
         }
@@ -239,7 +266,7 @@ internal sealed class MachineHost : IDisposable
             await AnswerAsync(stream, pause ? "error the machine is paused already" : "error the machine is not paused");
             return;
         }
-        await (pause ? _machine.PauseAsync() : _machine.ResumeAsync());
+        await (pause ? Machine.PauseAsync() : Machine.ResumeAsync());
         if (!pause) await SetClockAsync();
         Note(wanted);
         await AnswerAsync(stream, "ok");
@@ -248,7 +275,7 @@ internal sealed class MachineHost : IDisposable
     // A guest that is asked for something must run.
     private async Task ResumeAsync()
     {
-        await _machine.ResumeAsync();
+        await Machine.ResumeAsync();
         if (_state.Status == MachineStatus.Paused) Note(MachineStatus.Running);
     }
 
@@ -263,11 +290,11 @@ internal sealed class MachineHost : IDisposable
     // The guest's time of day has stood still. A guest that has no agent, or does not answer soon, keeps its own.
     private async Task SetClockAsync()
     {
-        if (!FollowsClock || !_machine.Agent.IsReady) return;
+        if (!_followsClock || !Machine.Agent.IsReady) return;
         using CancellationTokenSource patience = new(s_farewell);
         try
         {
-            await _machine.Agent.SetTimeAsync((DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * 100, patience.Token);
+            await Machine.Agent.SetTimeAsync((DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * 100, patience.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or GuestAgentException)
         {
@@ -280,29 +307,40 @@ internal sealed class MachineHost : IDisposable
     {
         double seconds = words.Length == 1 && double.TryParse(words[0], CultureInfo.InvariantCulture, out double given) ? Math.Clamp(given, 0, 86_400) : 10;
         using CancellationTokenSource patience = new(TimeSpan.FromSeconds(seconds));
-        StopReason = "stopped";
+        Wish("stopped");
         try
         {
-            await ResumeAsync();
-            await _machine.Agent.PowerAsync(GuestPower.PowerOff, patience.Token);
-            await _machine.WaitForExitAsync(patience.Token);
+            if (!IsBetweenLives) await AskToSwitchOffAsync(patience.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or GuestAgentException)
         {
-            StopReason = $"switched off: it did not stop by itself in {seconds.ToString(CultureInfo.InvariantCulture)} seconds";
-            await _machine.StopAsync();
+            Wish($"switched off: it did not stop by itself in {seconds.ToString(CultureInfo.InvariantCulture)} seconds");
+            await Machine.StopAsync();
         }
         await _ended.Task;
         await AnswerAsync(stream, "ok");
     }
 
+    private async Task AskToSwitchOffAsync(CancellationToken cancellation)
+    {
+        VirtualMachine machine = Machine;
+        await ResumeAsync();
+        await machine.Agent.PowerAsync(GuestPower.PowerOff, cancellation);
+        await machine.WaitForExitAsync(cancellation);
+    }
+
     // The power button: the guest is asked, and nobody waits.
     private async Task PowerOffAsync(NetworkStream stream)
     {
-        StopReason = "asked to switch off";
+        Wish("asked to switch off");
+        if (IsBetweenLives)
+        {
+            await AnswerAsync(stream, "ok");
+            return;
+        }
         await ResumeAsync();
         if (!await IsAgentReadyAsync()) throw new GuestAgentException("its guest has not booted, or carries no agent that could be asked");
-        await _machine.Agent.PowerAsync(GuestPower.PowerOff);
+        await Machine.Agent.PowerAsync(GuestPower.PowerOff);
         await AnswerAsync(stream, "ok");
     }
 
@@ -318,19 +356,19 @@ internal sealed class MachineHost : IDisposable
     }
 
     private async Task UsageAsync(NetworkStream stream) =>
-        await AnswerAsync(stream, "ok " + MachineUsage.Describe(_machine.GetStatistics(), _machine.Memory.TotalBytes, await _machine.Memory.MeasureHostBytesAsync()));
+        await AnswerAsync(stream, "ok " + MachineUsage.Describe(Machine.GetStatistics(), Machine.Memory.TotalBytes, await Machine.Memory.MeasureHostBytesAsync()));
 
     private async Task KillAsync(NetworkStream stream)
     {
-        StopReason = "killed";
-        await _machine.StopAsync();
+        Wish("killed");
+        if (!IsBetweenLives) await Machine.StopAsync();
         await _ended.Task;
         await AnswerAsync(stream, "ok");
     }
 
     private async Task BalloonAsync(NetworkStream stream, string[] words)
     {
-        VirtualMachineMemory memory = _machine.Memory;
+        VirtualMachineMemory memory = Machine.Memory;
         if (words is ["max"]) memory.TargetBytes = memory.TotalBytes;
         else if (words is [string text] && ulong.TryParse(text, CultureInfo.InvariantCulture, out ulong bytes)) memory.TargetBytes = bytes;
         await AnswerAsync(stream, "ok " + await MemoryReport.MakeAsync(memory));
@@ -338,7 +376,7 @@ internal sealed class MachineHost : IDisposable
 
     private async Task PublishAsync(NetworkStream stream, string[] words)
     {
-        MachinePort port = MachinePort.Of(_machine.Publish(string.Join(' ', words)));
+        MachinePort port = MachinePort.Of(Machine.Publish(string.Join(' ', words)));
         SavePorts();
         await AnswerAsync(stream, $"ok {port.Guest} -> {port.Host}");
     }
@@ -346,8 +384,8 @@ internal sealed class MachineHost : IDisposable
     private async Task UnpublishAsync(NetworkStream stream, string[] words)
     {
         string wanted = string.Join(' ', words);
-        VirtualMachinePublishedPort? port = _machine.PublishedPorts.FirstOrDefault(p => MachinePort.Of(p).IsMeantBy(wanted));
-        if (port is null || !_machine.Unpublish(port)) throw new VirtualMachineException($"port {wanted} of the host does not lead to the machine");
+        VirtualMachinePublishedPort? port = Machine.PublishedPorts.FirstOrDefault(p => MachinePort.Of(p).IsMeantBy(wanted));
+        if (port is null || !Machine.Unpublish(port)) throw new VirtualMachineException($"port {wanted} of the host does not lead to the machine");
         SavePorts();
         await AnswerAsync(stream, "ok");
     }
@@ -356,7 +394,7 @@ internal sealed class MachineHost : IDisposable
     {
         lock (_gate)
         {
-            if (!_state.IsOver) TrySave(_state with { Ports = [.. _machine.PublishedPorts.Select(MachinePort.Of)] });
+            if (!_state.IsOver) TrySave(_state with { Ports = [.. Machine.PublishedPorts.Select(MachinePort.Of)] });
         }
     }
 

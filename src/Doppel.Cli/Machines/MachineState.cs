@@ -119,6 +119,18 @@ internal sealed record MachinePort(string HostAddress, int HostPort, int GuestPo
         json.GetProperty("protocol").GetString()!);
 }
 
+/// <summary>How a machine ended once.</summary>
+/// <param name="Status">Its exit status.</param>
+/// <param name="Reason">Why, for people.</param>
+internal sealed record MachineEnd(int Status, string Reason)
+{
+    /// <summary>True if somebody had asked for it.</summary>
+    internal bool IsWish { get; init; }
+
+    /// <summary>How long it ran before.</summary>
+    internal TimeSpan Life { get; init; }
+}
+
 /// <summary>How a named machine is.</summary>
 internal enum MachineStatus
 {
@@ -130,6 +142,9 @@ internal enum MachineStatus
 
     /// <summary>Its guest stands still.</summary>
     Paused,
+
+    /// <summary>It has ended, and its process is about to start it again.</summary>
+    Restarting,
 
     /// <summary>It has ended, and its process has said how.</summary>
     Exited,
@@ -151,6 +166,9 @@ internal sealed record MachineState
 
     internal int ExitCode { get; init; }
 
+    /// <summary>How often it has started again after an end, by its restart policy.</summary>
+    internal int Restarts { get; init; }
+
     /// <summary>Ports of the host that lead to the guest.</summary>
     internal IReadOnlyList<MachinePort> Ports { get; init; } = [];
 
@@ -170,6 +188,7 @@ internal sealed record MachineState
         if (Finished is { } finished) json.WriteString("finished", finished);
         json.WriteNumber("exitCode", ExitCode);
         json.WriteString("reason", Reason);
+        json.WriteNumber("restarts", Restarts);
         json.WriteStartArray("ports");
         foreach (MachinePort port in Ports) port.WriteTo(json);
         json.WriteEndArray();
@@ -183,6 +202,7 @@ internal sealed record MachineState
         Finished = json.TryGetProperty("finished", out JsonElement finished) ? finished.GetDateTimeOffset() : null,
         ExitCode = json.GetProperty("exitCode").GetInt32(),
         Reason = json.GetProperty("reason").GetString()!,
+        Restarts = json.TryGetProperty("restarts", out JsonElement restarts) ? restarts.GetInt32() : 0,
         Ports = [.. json.GetProperty("ports").EnumerateArray().Select(MachinePort.Read)],
     };
 
@@ -191,6 +211,7 @@ internal sealed record MachineState
     {
         MachineStatus.Running => $"Up {Ago(now - Started)}",
         MachineStatus.Paused => $"Up {Ago(now - Started)} (paused)",
+        MachineStatus.Restarting => string.Create(CultureInfo.InvariantCulture, $"Restarting ({ExitCode}) {Ago(now - Finished)} ago"),
         MachineStatus.Exited => string.Create(CultureInfo.InvariantCulture, $"Exited ({ExitCode}) {Ago(now - Finished)} ago"),
         MachineStatus.Dead => $"Dead: {Reason}",
         _ => "Starting",

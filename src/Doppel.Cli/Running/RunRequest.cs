@@ -76,6 +76,9 @@ internal sealed record RunRequest
     /// <summary>Nothing stays of a machine in the background once it has ended.</summary>
     internal bool AutoRemove { get; init; }
 
+    /// <summary>When a machine in the background starts again after its end.</summary>
+    internal RestartPolicy Restart { get; init; } = RestartPolicy.Never;
+
     /// <summary>True if other processes can find the machine.</summary>
     internal bool IsNamed => Detach || Name is not null;
 

@@ -43,7 +43,8 @@ internal static class RunSession
             await using VirtualMachine machine = await VirtualMachine.StartAsync(config);
             // Kernel and RAM disk are in the guest now; their copies are most of this process's own memory.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
-            using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? MachineHost.Start(folder, held, machine, console: null, plan.Config.Time) : null;
+            using MachineHost? host = place is { Folder: { } folder, Lock: { } held } ? new MachineHost(folder, held, console: null, plan.Config.Time) : null;
+            host?.Adopt(machine);
             streams = GuestStreams.Connect(machine, plan, terminal, SerialStream(plan, request));
             FollowSize(machine, terminal);
             Task<VirtualMachineExit> end = machine.WaitForExitAsync();
@@ -52,7 +53,7 @@ internal static class RunSession
             if (exit is not null) await Task.WhenAny(streams.Drained, streams.Interrupted, signals.Received);
             status = streams.Interrupted.IsCompleted ? await streams.Interrupted : signals.Received.IsCompleted ? await signals.Received : 0;
             statistics = request.Stats || request.Json ? machine.GetStatistics() : null;
-            if (exit is not null) host?.Finish(0, "its process ended");
+            if (exit is not null) host?.Finish(new MachineEnd(0, "its process ended"));
             if (exit is not null && plan.IsCommand && !streams.Control.InitBegan) ShowTail(machine);
         }
         if (status == 0 && exit is not null) status = StatusOf(exit, plan, streams.Control);
