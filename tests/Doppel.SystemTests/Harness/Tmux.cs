@@ -5,6 +5,7 @@ namespace Doppel.SystemTests.Harness;
 /// <summary>A real terminal: a private tmux server with one window, in which a shell runs.</summary>
 internal sealed class Tmux : IAsyncDisposable
 {
+    private const string Prompt = "host> ";
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(50);
 
     private readonly string _socket = $"doppel-{Guid.NewGuid():N}";
@@ -12,7 +13,7 @@ internal sealed class Tmux : IAsyncDisposable
     internal static async Task<Tmux> StartAsync(int columns, int rows)
     {
         Tmux tmux = new();
-        await tmux.CommandAsync("-f", "/dev/null", "new-session", "-d", "-x", Text(columns), "-y", Text(rows), "env", "PS1=host> ", "ENV=", "sh");
+        await tmux.CommandAsync("-f", "/dev/null", "new-session", "-d", "-x", Text(columns), "-y", Text(rows), "env", $"PS1={Prompt}", "ENV=", "sh");
         await tmux.CommandAsync("set-option", "-g", "window-size", "manual");
         return tmux;
     }
@@ -44,14 +45,23 @@ internal sealed class Tmux : IAsyncDisposable
     /// <summary>What has been on the screen, scrolled lines included.</summary>
     internal async Task<string> ScreenAsync() => (await Tool.RunAsync("tmux", "-L", _socket, "capture-pane", "-p", "-J", "-S", "-2000")).Output;
 
-    /// <summary>Waits until a line of the screen is exactly a text, trailing blanks aside.</summary>
+    /// <summary>
+    /// Waits until a line of the screen is exactly a text, trailing blanks aside, and prompts of the host's shell, which come behind the echo of
+    /// what was typed before them.
+    /// </summary>
     internal async Task<string> WaitForLineAsync(string line, TimeSpan timeout)
-        => await WaitAsync(screen => screen.Split('\n').Any(l => l.TrimEnd() == line.TrimEnd()), line, timeout);
+        => await WaitAsync(screen => screen.Split('\n').Any(l => WithoutPrompts(l).TrimEnd() == line.TrimEnd()), line, timeout);
 
     /// <summary>Waits until a text is on the screen.</summary>
     internal Task<string> WaitForAsync(string text, TimeSpan timeout) => WaitAsync(screen => screen.Contains(text, StringComparison.Ordinal), text, timeout);
 
     public async ValueTask DisposeAsync() => await Tool.RunAsync("tmux", "-L", _socket, "kill-server");
+
+    private static string WithoutPrompts(string line)
+    {
+        while (line.StartsWith(Prompt, StringComparison.Ordinal)) line = line[Prompt.Length..];
+        return line;
+    }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
