@@ -141,7 +141,7 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
         DiskCheck check = DiskImages.Check(path);
         Assert.Equal((0, 0), (check.Corruptions, check.Leaks));
         Assert.True(
-            counters.Reads.Requests > 20 && counters.Writes.Requests > 20 && counters.Discards.Requests > 4,
+            counters.Reads.Requests > 20 && counters.Writes.Requests > 20 && counters.Discards.Requests > 0,
             $"{counters.Reads}, {counters.Writes}, {counters.Discards}: the driver was too hostile to reach the disk");
     }
 
