@@ -46,7 +46,7 @@ public sealed class NetFuzzTests(ITestOutputHelper output) : IDisposable
         HostileDriver driver = new(_guarded, device);
         _seed.Run(3_000, random =>
         {
-            driver.RunCase(random);
+            driver.RunCaseInRealTime(random);
             cable.TrySend(new byte[random.Next(3000)], Offload(random));
         });
         driver.AssertEndsWithReset();

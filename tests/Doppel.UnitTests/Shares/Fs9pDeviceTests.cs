@@ -113,7 +113,7 @@ public sealed class Fs9pDeviceTests(ITestOutputHelper output) : IDisposable
         using GuardedMemory guarded = new();
         using VirtioFs9p device = Device(deterministic);
         HostileDriver driver = new(guarded, device);
-        _seed.Run(5_000, driver.RunCase);
+        _seed.Run(5_000, driver.RunCaseInRealTime);
         driver.AssertEndsWithReset();
         guarded.AssertGuardsAreIntact();
         _folder.AssertCanaryIsUntouched();

@@ -13,6 +13,7 @@ internal sealed class HostileDriver
     private const ulong Window = 0x1000_1000, Version1 = 1UL << 32;
     private const uint AllStatusBits = 1 | 2 | 4 | 8 | 64 | 128;
     private readonly GuardedMemory _guarded;
+    private readonly IVirtioDevice _device;
     private readonly MmioBus _bus = new();
     private readonly VirtioMmioTransport _transport;
     private readonly IrqLine _irq = IrqLine.CreateUnconnected();
@@ -26,6 +27,7 @@ internal sealed class HostileDriver
     internal HostileDriver(GuardedMemory guarded, IVirtioDevice device)
     {
         _guarded = guarded;
+        _device = device;
         _transport = new VirtioMmioTransport(device, _irq, guarded.Memory, _ => _lines++);
         _bus.Attach(new MmioWindow(Window, VirtioMmioTransport.WindowSize, 1, 4, "fuzz"), _transport);
         _queues = device.QueueSizes.Count;
@@ -40,6 +42,18 @@ internal sealed class HostileDriver
         if (random.Next(3) == 0 || (_transport.State.Status & 4) == 0 || _transport.State.NeedsReset) SetUp(random);
         for (int i = random.Next(4); i >= 0; i--) Submit(random, random.Next(_queues));
         if (random.Next(8) == 0) Load(random);
+    }
+
+    /// <summary>
+    /// As <see cref="RunCase"/>, on a device with threads of its own; now and then it waits for them, or a busy host would let the whole run pass
+    /// before they come.
+    /// </summary>
+    internal void RunCaseInRealTime(Random random)
+    {
+        RunCase(random);
+        if (random.Next(10) != 0) return;
+        _device.Quiesce();
+        _device.Resume();
     }
 
     /// <summary>What holds of any device at any time, whatever its driver did (virtio 1.2, sections 2.1, 2.2, 4.2.2).</summary>

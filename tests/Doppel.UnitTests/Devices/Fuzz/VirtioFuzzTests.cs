@@ -86,7 +86,7 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
         using RamDisk disk = new(_guarded);
         using VirtioBlock device = Block(disk, 1, new ManualTime());
         HostileDriver driver = new(_guarded, device);
-        _seed.Run(3_000, driver.RunCase);
+        _seed.Run(3_000, driver.RunCaseInRealTime);
         driver.AssertEndsWithReset();
         _guarded.AssertGuardsAreIntact();
     }
@@ -109,7 +109,7 @@ public sealed class VirtioFuzzTests(ITestOutputHelper output) : IDisposable
         HostileDriver driver = new(_guarded, device);
         _seed.Run(20_000, random =>
         {
-            driver.RunCase(random);
+            driver.RunCaseInRealTime(random);
             Thread.SpinWait(random.Next(1_000));
             time.Advance(random.Next(1_000_000_000));
         });
