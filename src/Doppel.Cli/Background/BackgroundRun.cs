@@ -58,11 +58,10 @@ internal sealed class BackgroundRun
     private async Task<MachineEnd> StartAgainAsync(MachineHost host, MachineEnd end)
     {
         TimeSpan pause = TimeSpan.Zero;
-        for (int restarts = 0; !end.IsWish && _request.Restart.StartsAgain(end.Status, restarts);)
+        while (!end.IsWish && _request.Restart.StartsAgain(end.Status, host.Restarts))
         {
             pause = RestartPolicy.PauseAfter(pause, end.Life);
             if (!await host.StandByAsync(end, pause, _signal)) return end with { Reason = WishOf(host)! };
-            host.Restarts = ++restarts;
             try
             {
                 end = await LiveAsync(host, static () => { });

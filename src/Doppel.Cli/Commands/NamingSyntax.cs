@@ -16,7 +16,6 @@ internal sealed class NamingSyntax
     private readonly Option<bool> _interactive = new("--interactive", "-i") { Description = "With --detach: keep the guest command's input open for `doppel attach`" };
     private readonly Option<bool> _both = new("-it", "-ti") { Description = "Both of these" };
 
-
     private readonly Option<RestartPolicy> _restart = new("--restart")
     {
         HelpName = RestartPolicy.Words,

@@ -46,7 +46,7 @@ internal sealed class MachineHost : IDisposable
     internal string? StopReason { get; private set; }
 
     /// <summary>How often the machine has started again after an end.</summary>
-    internal int Restarts { private get; set; }
+    internal int Restarts => _state.Restarts;
 
     private VirtualMachine Machine => _machine!;
 
@@ -74,13 +74,16 @@ internal sealed class MachineHost : IDisposable
         if (isFirst) _ = Task.Run(AcceptAsync);
     }
 
-    /// <summary>The machine has ended, and is to start again after a pause.</summary>
+    /// <summary>The machine has ended, and is to start again after a pause; that is counted.</summary>
     /// <returns>False if somebody wished meanwhile that it does not.</returns>
     internal async Task<bool> StandByAsync(MachineEnd end, TimeSpan pause, Task signal)
     {
         TrySave(Ended(end) with { Status = MachineStatus.Restarting });
         await Task.WhenAny(Task.Delay(pause), _wished.Task, signal);
-        return !_wished.Task.IsCompleted && !signal.IsCompleted;
+        if (_wished.Task.IsCompleted || signal.IsCompleted) return false;
+        // Others learn of it when the machine runs, or could not be started.
+        lock (_gate) _state = _state with { Restarts = Restarts + 1 };
+        return true;
     }
 
     /// <summary>Writes how the machine has ended for good. Clients who wait for that are answered.</summary>
@@ -332,15 +335,14 @@ internal sealed class MachineHost : IDisposable
     // The power button: the guest is asked, and nobody waits.
     private async Task PowerOffAsync(NetworkStream stream)
     {
-        Wish("asked to switch off");
-        if (IsBetweenLives)
+        bool mustBeAsked = !IsBetweenLives;
+        if (mustBeAsked)
         {
-            await AnswerAsync(stream, "ok");
-            return;
+            await ResumeAsync();
+            if (!await IsAgentReadyAsync()) throw new GuestAgentException("its guest has not booted, or carries no agent that could be asked");
         }
-        await ResumeAsync();
-        if (!await IsAgentReadyAsync()) throw new GuestAgentException("its guest has not booted, or carries no agent that could be asked");
-        await Machine.Agent.PowerAsync(GuestPower.PowerOff);
+        Wish("asked to switch off");
+        if (mustBeAsked) await Machine.Agent.PowerAsync(GuestPower.PowerOff);
         await AnswerAsync(stream, "ok");
     }
 
