@@ -40,6 +40,10 @@ internal sealed class MachineShed : IAsyncDisposable
         return all.RootElement.EnumerateArray().Single(m => m.GetProperty("name").GetString() == name).Clone();
     }
 
+    internal static string Text(JsonElement machine, string property) => machine.GetProperty(property).GetString()!;
+
+    internal static int Number(JsonElement machine, string property) => machine.GetProperty(property).GetInt32();
+
     public async ValueTask DisposeAsync()
     {
         string[] names = (await RunAsync("ps", "-a", "-q")).OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Doppel.SystemTests.Harness;
+using static Doppel.SystemTests.Harness.MachineShed;
 
 namespace Doppel.SystemTests.Machines;
 
@@ -44,7 +45,7 @@ public sealed class MachineLifeTests : IAsyncLifetime
         Assert.Equal("", await _shed.DoAsync("exec", "web", "--", "true"));
         Assert.Equal("web\n", await _shed.DoAsync("stop", "web"));
         JsonElement state = await _shed.LookAsync("web");
-        Assert.Equal(("exited", 0, "stopped"), (Text(state, "status"), state.GetProperty("exitCode").GetInt32(), Text(state, "reason")));
+        Assert.Equal(("exited", 0, "stopped"), (Text(state, "status"), Number(state, "exitCode"), Text(state, "reason")));
         CliResult late = await _shed.RunAsync("exec", "web", "--", "true");
         Assert.Equal(125, late.Status);
         Assert.Contains("Exited (0)", late.ErrorText, StringComparison.Ordinal);
@@ -56,7 +57,7 @@ public sealed class MachineLifeTests : IAsyncLifetime
         await _shed.StartAsync("web");
         await _shed.DoAsync("stop", "-t", "0", "web");
         JsonElement state = await _shed.LookAsync("web");
-        Assert.Equal(("exited", 137), (Text(state, "status"), state.GetProperty("exitCode").GetInt32()));
+        Assert.Equal(("exited", 137), (Text(state, "status"), Number(state, "exitCode")));
         Assert.StartsWith("switched off", Text(state, "reason"), StringComparison.Ordinal);
     }
 
@@ -66,7 +67,7 @@ public sealed class MachineLifeTests : IAsyncLifetime
         await _shed.StartAsync("web");
         await _shed.DoAsync("kill", "web");
         JsonElement state = await _shed.LookAsync("web");
-        Assert.Equal(("exited", 137, "killed"), (Text(state, "status"), state.GetProperty("exitCode").GetInt32(), Text(state, "reason")));
+        Assert.Equal(("exited", 137, "killed"), (Text(state, "status"), Number(state, "exitCode"), Text(state, "reason")));
     }
 
     [ToolFact("apt-get")]
@@ -150,7 +151,7 @@ public sealed class MachineLifeTests : IAsyncLifetime
     public async Task ProcessKilled_IsSeenAsDeadAtOnce()
     {
         await _shed.StartAsync("web");
-        int process = (await _shed.LookAsync("web")).GetProperty("pid").GetInt32();
+        int process = Number(await _shed.LookAsync("web"), "pid");
         using Process waiting = _shed.Start("wait", "web");
         await Tool.RunAsync("/bin/kill", "-9", process.ToString(CultureInfo.InvariantCulture));
         await waiting.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
@@ -169,7 +170,7 @@ public sealed class MachineLifeTests : IAsyncLifetime
     {
         await _shed.StartAsync("web");
         await _shed.DoAsync("exec", "web", "--", "true");
-        int process = (await _shed.LookAsync("web")).GetProperty("pid").GetInt32();
+        int process = Number(await _shed.LookAsync("web"), "pid");
         await Tool.RunAsync("/bin/kill", "-TERM", process.ToString(CultureInfo.InvariantCulture));
         Assert.Equal("0\n", await _shed.DoAsync("wait", "web"));
         Assert.Equal("exited", Text(await _shed.LookAsync("web"), "status"));
@@ -263,6 +264,4 @@ public sealed class MachineLifeTests : IAsyncLifetime
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal("", await _shed.DoAsync("ps", "-a", "-q"));
     }
-
-    private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString()!;
 }

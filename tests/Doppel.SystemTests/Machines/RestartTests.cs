@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Doppel.SystemTests.Harness;
+using static Doppel.SystemTests.Harness.MachineShed;
 
 namespace Doppel.SystemTests.Machines;
 
@@ -84,8 +85,4 @@ public sealed class RestartTests : IAsyncLifetime
             await Task.Delay(20, limit.Token);
         }
     }
-
-    private static string Text(JsonElement element, string property) => element.GetProperty(property).GetString()!;
-
-    private static int Number(JsonElement element, string property) => element.GetProperty(property).GetInt32();
 }
